@@ -1,0 +1,518 @@
+"""The artifacts of a session, as a mapping with verbs."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import IO, Any, BinaryIO, TypeVar, cast
+
+import msgspec
+
+from sessionfs.api.files import ArtifactFile, parse_mode, wrap
+from sessionfs.artifacts import ArtifactExists, Directory, IsADirectory, Node, check_path, mime, text_of
+from sessionfs.clock import format_time, to_datetime
+from sessionfs.errors import Corrupt, InvalidInput
+from sessionfs.objects import NoSuchObject, ObjectDatabase, Staged, Stored
+from sessionfs.oid import ObjectId
+from sessionfs.state import encode_value
+from sessionfs.store.artifacts import check_artifact_size
+from sessionfs.store.session import Session
+
+Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+Content = bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO | dict[str, Any] | list[Any]
+
+URL_MIME_TYPE = "text/uri-list"
+
+_READ_BYTES = 1 << 20
+
+Result = TypeVar("Result")
+
+
+class LostContent(Corrupt):
+    """An artifact names an object that the store does not have."""
+
+
+class BadContent(InvalidInput):
+    """Content that an artifact cannot have."""
+
+
+class Artifact(msgspec.Struct, frozen=True, kw_only=True):
+    """One artifact at one moment. Its content is that of this version, whatever happens to the path later."""
+
+    path: str
+    name: str
+    kind: str  # "file", "directory", "symlink", …
+    id: str  # "<session>:<seq>"
+    oid: ObjectId | None
+    version: int
+    type: str
+    mime_type: str
+    description: str | None
+    tags: tuple[str, ...]
+    metadata: dict[str, Any]
+    size: int
+    stored_size: int
+    compression: str
+    created_ns: int
+    updated_ns: int
+    mtime_ns: int
+    created_by: str
+    parent: str | None  # id of the artifact it was made from
+    mode: int  # permission bits
+    uid: int
+    gid: int
+    target: str | None  # of a symlink
+    objects: ObjectDatabase
+
+    @property
+    def created_at(self) -> datetime:
+        """When the artifact was first stored."""
+        return to_datetime(self.created_ns)
+
+    @property
+    def updated_at(self) -> datetime:
+        """When its content or attributes changed last."""
+        return to_datetime(self.updated_ns)
+
+    @property
+    def url(self) -> str | None:
+        """The URL it refers to, if it is a reference."""
+        return self.read_text().strip() if self.mime_type == URL_MIME_TYPE else None
+
+    def read_bytes(self) -> bytes:
+        """Return the whole content, checked against its hash.
+
+        Raises:
+            Corrupt: The object is damaged or missing.
+            InvalidInput: It is no file.
+        """
+        return self._read(self.objects.read)
+
+    def read_text(self, encoding: str = "utf-8") -> str:
+        """Return the whole content as text."""
+        return self.read_bytes().decode(encoding)
+
+    def json(self) -> Any:
+        """Return the content as JSON."""
+        try:
+            return msgspec.json.decode(self.read_bytes())
+        except msgspec.MsgspecError as failure:
+            raise BadContent(f"the content of {text_of(self.path)!r} is not JSON: {failure}") from failure
+
+    def open(self, mode: str = "rb", *, encoding: str | None = None, newline: str | None = None) -> IO[Any]:
+        """Open this version for reading; ``r`` for text, ``rb`` for bytes."""
+        letter, both_ways, text = parse_mode(mode)
+        if letter != "r" or both_ways:
+            raise InvalidInput(f"a version never changes, so it cannot be opened with {mode!r}; use artifacts.open")
+        raw = ArtifactFile(self.path, reader=self._read(self.objects.open))
+        return wrap(raw, text=text, encoding=encoding, newline=newline)
+
+    def copy_to(self, target: BinaryIO) -> int:
+        """Write the content to *target*, checked against its hash, and return its length in bytes."""
+        return self._read(lambda oid: self.objects.copy_out(oid, target))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it JSON-ready: names in text form, times as RFC 3339."""
+        return {
+            "path": text_of(self.path),
+            "name": text_of(self.name),
+            "kind": self.kind,
+            "id": self.id,
+            "oid": self.oid,
+            "version": self.version,
+            "type": self.type,
+            "mime_type": self.mime_type,
+            "description": self.description,
+            "tags": list(self.tags),
+            "metadata": self.metadata,
+            "size": self.size,
+            "stored_size": self.stored_size,
+            "compression": self.compression,
+            "created_at": format_time(self.created_ns),
+            "updated_at": format_time(self.updated_ns),
+            "mtime": format_time(self.mtime_ns),
+            "created_by": self.created_by,
+            "parent": self.parent,
+            "mode": f"{self.mode:04o}",
+            "uid": self.uid,
+            "gid": self.gid,
+            "target": None if self.target is None else text_of(self.target),
+        }
+
+    def __repr__(self) -> str:
+        return f"<sessionfs.Artifact {self.path!r} version {self.version}>"
+
+    def _read(self, read: Callable[[ObjectId], Result]) -> Result:
+        if self.oid is None:
+            raise IsADirectory(f"{text_of(self.path)!r} is a {self.kind}, which has no content to read")
+        try:
+            return read(self.oid)
+        except NoSuchObject as failure:
+            raise LostContent(
+                f"the content of {text_of(self.path)!r} is lost: object {self.oid} is missing; run sessionfs fsck"
+            ) from failure
+
+
+def _artifact(node: Node, objects: ObjectDatabase) -> Artifact:
+    return Artifact(
+        path=node.path,
+        name=node.name,
+        kind=node.kind,
+        id=node.id,
+        oid=node.oid,
+        version=node.version,
+        type=node.shown_type,
+        mime_type=node.shown_mime_type,
+        description=node.description,
+        tags=node.tags,
+        metadata=dict(node.metadata or {}),
+        size=node.size,
+        stored_size=node.stored_size,
+        compression=node.compression,
+        created_ns=node.created_ns,
+        updated_ns=node.ctime_ns,
+        mtime_ns=node.mtime_ns,
+        created_by=node.created_by,
+        parent=node.origin,
+        mode=stat.S_IMODE(node.mode),
+        uid=node.uid,
+        gid=node.gid,
+        target=node.target,
+        objects=objects,
+    )
+
+
+class Artifacts(Mapping[str, Artifact]):
+    """Paths and artifacts. Iteration gives what is not a directory, sorted; directories can be asked for by path.
+
+    Thread-safe. ``**attributes`` of the verbs below are ``type``, ``mime_type``, ``description``, ``tags``,
+    ``metadata``, ``mode``, ``uid``, ``gid``, ``mtime_ns``, ``parent`` (the artifact it was made from, or its id) and,
+    where content is stored, ``created_by``.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    # As a mapping
+
+    def __getitem__(self, path: Path) -> Artifact:
+        checked = check_path(path)
+        with self._fresh():
+            return _artifact(self._session.tree.resolve(checked), self._session.objects)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([artifact.path for artifact in self.list()])
+
+    def __len__(self) -> int:
+        with self._fresh():
+            return self._session.tree.artifact_count
+
+    def __contains__(self, path: object) -> bool:
+        try:
+            checked = check_path(cast(Path, path))
+        except (InvalidInput, TypeError):
+            return False
+        with self._fresh():
+            return self._session.tree.find(checked) is not None
+
+    def list(
+        self, prefix: Path = "", *, recursive: bool = True, type: str | None = None, tags: Iterable[str] = ()
+    ) -> list[Artifact]:
+        """Return the artifacts below the directory *prefix*, sorted by path.
+
+        Args:
+            recursive: Everything below, without the directories themselves; otherwise what is directly in it,
+                directories included.
+            type: Only those of this type.
+            tags: Only those that have all of these.
+
+        Raises:
+            NotFound: There is no *prefix*.
+        """
+        start = check_path(prefix) if prefix else ""
+        wanted = {tags} if isinstance(tags, str) else set(tags)
+        with self._fresh():
+            nodes = self._below(start, recursive)
+            return [
+                _artifact(node, self._session.objects)
+                for node in nodes
+                if (type is None or node.shown_type == type) and wanted <= set(node.tags)
+            ]
+
+    def _below(self, start: str, recursive: bool) -> Iterable[Node]:
+        tree = self._session.tree
+        if recursive:
+            return (node for node in tree.walk(start) if not node.is_directory)
+        directory = tree.resolve(start)
+        if not isinstance(directory, Directory):
+            return [directory]
+        return [node for _, node in sorted(directory.entries().items())]
+
+    # Storing
+
+    def put(self, path: Path, data: Content, **attributes: Any) -> Artifact:
+        """Store *data* at *path*, as its next version.
+
+        Args:
+            data: Bytes; text (UTF-8); a path (what the file there holds); an open binary file (all it gives);
+                a dict or list (as JSON).
+
+        Raises:
+            Conflict: A limit of config.toml, or the disk is full; nothing was changed.
+            Denied: The session is not active.
+            InvalidInput: The path or an attribute cannot be what was given, or a directory is there.
+        """
+        checked = check_path(path)
+        if isinstance(data, str):
+            data = data.encode("utf-8")
+        if isinstance(data, dict | list):
+            return self.put_json(checked, data, **attributes)
+        if isinstance(data, bytes | bytearray | memoryview):
+            check_artifact_size(self._session.config.max_artifact_bytes, len(data))
+            return self._put(
+                checked, self._session.objects.put_bytes(data), bytes(data[: mime.SNIFFED_BYTES]), attributes
+            )
+        if isinstance(data, os.PathLike):
+            return self.put_file(data, checked, **attributes)
+        if hasattr(data, "read"):
+            source = _Limited(data, self._session.config.max_artifact_bytes)
+            stored = self._session.objects.put_stream(cast(BinaryIO, source))
+            return self._put(checked, stored, source.head, attributes)
+        raise BadContent(f"content is bytes, text, a path, an open file, a dict or a list; not {type(data).__name__}")
+
+    def put_file(self, source: str | os.PathLike[str], path: Path | None = None, **attributes: Any) -> Artifact:
+        """Store the file *source*, with its mode and time, at *path* (its own name by default).
+
+        Raises:
+            OSError: *source* cannot be read.
+        """
+        checked = check_path(os.path.basename(os.fspath(source)) if path is None else path)
+        with open(source, "rb", buffering=0) as file:
+            status = os.fstat(file.fileno())
+            check_artifact_size(self._session.config.max_artifact_bytes, status.st_size)
+            head = os.pread(file.fileno(), mime.SNIFFED_BYTES, 0) if stat.S_ISREG(status.st_mode) else b""
+        stored = self._session.objects.put_file(source)
+        attributes = {"mode": stat.S_IMODE(status.st_mode), "mtime_ns": status.st_mtime_ns, **attributes}
+        return self._put(checked, stored, head, attributes)
+
+    def put_tree(
+        self,
+        source: str | os.PathLike[str],
+        path: Path = "",
+        *,
+        progress: Callable[[str, int], None] | None = None,
+        **attributes: Any,
+    ) -> int:
+        """Store the directory *source*, with all that is in it, at *path* ("" is the session's root).
+
+        Files, directories and symbolic links are kept, with modes and times; other kinds are refused.
+
+        Args:
+            progress: Called after each file with its path and size in bytes.
+
+        Returns:
+            How many artifacts were stored, directories left out.
+
+        Raises:
+            OSError: Something cannot be read; what came before it is stored.
+        """
+        root = check_path(path) if path else ""
+        return _TreeImport(self, self._session, attributes, progress).run(os.fspath(source), root)
+
+    def put_json(self, path: Path, value: Any, **attributes: Any) -> Artifact:
+        """Store *value* as indented JSON text."""
+        text = msgspec.json.format(encode_value(value), indent=2) + b"\n"
+        return self.put(path, text, **{"mime_type": "application/json", **attributes})
+
+    def put_url(self, path: Path, url: str, **attributes: Any) -> Artifact:
+        """Store a reference to *url*; what is there is not fetched. See :attr:`Artifact.url`."""
+        scheme, separator, rest = url.partition(":")
+        if not separator or not rest or not scheme.isalnum() or not url.isprintable() or " " in url:
+            raise BadContent(f"{url!r} is no URL such as https://example.org/data.csv")
+        return self.put(path, url + "\n", **{"mime_type": URL_MIME_TYPE, **attributes})
+
+    def open(
+        self,
+        path: Path,
+        mode: str = "rb",
+        *,
+        encoding: str | None = None,
+        newline: str | None = None,
+        **attributes: Any,
+    ) -> IO[Any]:
+        """Open the artifact at *path* as a file object. What is written becomes one version when it is closed.
+
+        Args:
+            mode: As for the built-in ``open``: ``r w a x``, with ``+`` and ``b``.
+            attributes: Set together with the new version.
+
+        Raises:
+            NotFound: It is not there (``r``).
+            Conflict: It is (``x``).
+        """
+        checked = check_path(path)
+        letter, both_ways, text = parse_mode(mode)
+        known = self.get(checked)
+        if letter == "x" and known is not None:
+            raise ArtifactExists(f"there is already a {known.kind} {text_of(checked)!r}")
+        if known is not None and known.kind != "file":
+            raise IsADirectory(f"{text_of(checked)!r} is a {known.kind}, not a file")
+        if letter == "r" and not both_ways:
+            return self[checked].open(mode, encoding=encoding, newline=newline)
+        if letter == "r":
+            known = self[checked]
+        self._session.check_writable()
+        staged = self._session.objects.stage(None if known is None or letter in "wx" else known.oid)
+        raw = ArtifactFile(
+            checked,
+            staged=staged,
+            store=lambda content: self._put_staged(checked, content, attributes),
+            readable=both_ways,
+            append=letter == "a",
+        )
+        return wrap(raw, text=text, encoding=encoding, newline=newline)
+
+    def read(self, path: Path) -> bytes:
+        """Return the whole content of the artifact at *path*."""
+        return self[path].read_bytes()
+
+    # Changing
+
+    def rename(self, path: Path, to: Path) -> Artifact:
+        """Move an artifact, or a directory with all that is in it; a file at *to* is replaced."""
+        node = self._session.artifacts.rename(check_path(path), check_path(to), make_parents=True)
+        return self._seen(node)
+
+    def copy(self, path: Path, to: Path) -> Artifact:
+        """Copy an artifact, or a directory with all that is in it. No bytes are copied; the copy names its original."""
+        return self._seen(self._session.artifacts.copy(check_path(path), check_path(to)))
+
+    def delete(self, path: Path, *, recursive: bool = False) -> None:
+        """Remove an artifact or an empty directory; with *recursive*, a directory with all that is in it."""
+        self._session.artifacts.delete(check_path(path), recursive=recursive)
+
+    def update(self, path: Path, **attributes: Any) -> Artifact:
+        """Set attributes, and leave the content. ``metadata`` replaces all there were."""
+        return self._seen(self._session.artifacts.change(check_path(path), **_plain(attributes)))
+
+    def tag(self, path: Path, *, add: Iterable[str] = (), remove: Iterable[str] = ()) -> Artifact:
+        """Add and remove tags."""
+        added, removed = _texts(add), set(_texts(remove))
+        with self._session.writing():
+            known = self._session.tree.resolve(check_path(path)).tags
+            tags = [tag for tag in (*known, *added) if tag not in removed]
+            return self.update(path, tags=tags)
+
+    def make_directory(self, path: Path, *, exist_ok: bool = False, **attributes: Any) -> Artifact:
+        """Make a directory, and those above it."""
+        return self._seen(self._session.artifacts.make_directory(check_path(path), exist_ok=exist_ok, **attributes))
+
+    def make_symlink(self, path: Path, target: str, **attributes: Any) -> Artifact:
+        """Make a symbolic link; *target* need not exist."""
+        return self._seen(self._session.artifacts.make_symlink(check_path(path), target, **attributes))
+
+    def __repr__(self) -> str:
+        return f"<sessionfs.Artifacts of {self._session.id!r}>"
+
+    # Inside
+
+    def _fresh(self) -> Any:
+        """Return the session's lock, after reading what others did; hold it to look at the tree."""
+        self._session.refresh()
+        return self._session.log.lock
+
+    def _seen(self, node: Node) -> Artifact:
+        with self._session.log.lock:
+            return _artifact(node, self._session.objects)
+
+    def _put(self, path: str, stored: Stored, head: bytes, attributes: dict[str, Any]) -> Artifact:
+        return self._seen(self._session.artifacts.put(path, stored, head=head, **_plain(attributes)))
+
+    def _put_staged(self, path: str, staged: Staged, attributes: dict[str, Any]) -> None:
+        check_artifact_size(self._session.config.max_artifact_bytes, staged.size)
+        self._put(path, staged.finish(), staged.pread(mime.SNIFFED_BYTES, 0), attributes)
+
+
+class _Limited(io.RawIOBase):
+    """Passes reads on, keeps the first bytes, and stops content that is larger than is allowed."""
+
+    def __init__(self, source: Any, limit_bytes: int | None) -> None:
+        self.head = b""
+        self._source = source
+        self._limit_bytes = limit_bytes
+        self._size = 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._source.read(min(size, _READ_BYTES))
+        if not isinstance(data, bytes):
+            raise BadContent("an open file must be open for bytes: mode 'rb'")
+        if len(self.head) < mime.SNIFFED_BYTES:
+            self.head += data[: mime.SNIFFED_BYTES - len(self.head)]
+        self._size += len(data)
+        check_artifact_size(self._limit_bytes, self._size)
+        return data
+
+
+class _TreeImport:
+    """One :meth:`Artifacts.put_tree`."""
+
+    def __init__(
+        self,
+        artifacts: Artifacts,
+        session: Session,
+        attributes: dict[str, Any],
+        progress: Callable[[str, int], None] | None,
+    ) -> None:
+        self._artifacts = artifacts
+        self._session = session
+        self._attributes = attributes
+        self._progress = progress
+        self._count = 0
+
+    def run(self, source: str, path: str) -> int:
+        if path:
+            self._make_directory(source, path)
+        self._directory(source, path)
+        return self._count
+
+    def _directory(self, source: str, path: str) -> None:
+        with os.scandir(source) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                self._entry(entry, f"{path}/{entry.name}" if path else entry.name)
+
+    def _entry(self, entry: os.DirEntry[str], path: str) -> None:
+        if entry.is_symlink():
+            known = self._session.tree.find(path)
+            if known is not None and known.is_symlink:
+                self._artifacts.delete(path)
+            self._artifacts.make_symlink(path, os.readlink(entry.path))
+            size = 0
+        elif entry.is_dir():
+            self._make_directory(entry.path, path)
+            self._directory(entry.path, path)
+            return
+        elif entry.is_file():
+            size = self._artifacts.put_file(entry.path, path, **self._attributes).size
+        else:
+            raise BadContent(f"{entry.path} is neither a file, a directory nor a symbolic link; leave it out")
+        self._count += 1
+        if self._progress is not None:
+            self._progress(path, size)
+
+    def _make_directory(self, source: str, path: str) -> None:
+        status = os.stat(source)
+        mode = stat.S_IMODE(status.st_mode)
+        self._artifacts.make_directory(path, exist_ok=True, mode=mode)
+
+
+def _plain(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Return *attributes* with a parent artifact replaced by its id."""
+    parent = attributes.get("parent")
+    return {**attributes, "parent": parent.id} if isinstance(parent, Artifact) else attributes
+
+
+def _texts(texts: Iterable[str]) -> tuple[str, ...]:
+    return (texts,) if isinstance(texts, str) else tuple(texts)

@@ -1,0 +1,229 @@
+"""Opening a store, and its sessions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import Any
+
+from sessionfs.api.session import Session
+from sessionfs.clock import parse_any_time
+from sessionfs.durable import BackgroundSync, Mode
+from sessionfs.errors import NotFound
+from sessionfs.objects import ObjectDatabase
+from sessionfs.sessions import Filter, SessionInfo, Status, parse_status
+from sessionfs.store import store as domain
+from sessionfs.store.layout import find_store, is_store
+
+SESSION_VARIABLE = "SESSIONFS_SESSION"
+
+
+def open(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    create: bool = False,
+    profile: str = "default",
+    actor: str | None = None,
+    background_sync: bool = True,
+) -> Store:
+    """Open a store.
+
+    Args:
+        path: Its directory; found by :func:`find_store` when none is given.
+        create: Make it if it is not there.
+        profile: What a store that is made starts with: ``default`` or ``guarded``.
+        actor: Who does what is done through it, as its records will say; ``uid:<number>`` by default.
+        background_sync: Sync in a thread, once per ``durability.interval`` (in ``relaxed`` mode); without it, call
+            :meth:`Store.sync` or :meth:`Store.close`.
+
+    Raises:
+        NotFound: There is no store.
+        Unsupported: It was made by a newer sessionfs.
+        InvalidInput: Its config.toml cannot be understood.
+
+    Durability:
+        A store that is made survives a power cut.
+    """
+    place = os.fspath(path) if path is not None else find_store(os.environ, os.getcwd(), for_creation=create)
+    if create and not is_store(place):
+        domain.Store.create(place, profile=profile)
+    return Store(domain.Store(place, actor=actor), background_sync=background_sync)
+
+
+class Store:
+    """An open store. Thread-safe, and safe beside other processes; usable as a context manager."""
+
+    def __init__(self, store: domain.Store, *, background_sync: bool = False) -> None:
+        """Wrap an open store of the floor below; :func:`open` is the usual way."""
+        self.core = store
+        self.sessions = Sessions(self)
+        self._sync_thread: BackgroundSync | None = None
+        if background_sync and store.config.mode is Mode.RELAXED:
+            self._sync_thread = BackgroundSync(store.unsynced, store.sync, store.config.sync_interval_ns)
+
+    @property
+    def path(self) -> str:
+        """The store's directory, absolute."""
+        return self.core.path
+
+    @property
+    def objects(self) -> ObjectDatabase:
+        """The content below it all: immutable bytes by oid."""
+        return self.core.objects
+
+    def sync(self) -> None:
+        """Put everything this process wrote on stable storage.
+
+        Durability:
+            It survives a power cut when this returns, in either mode.
+        """
+        self.core.sync()
+
+    def close(self) -> None:
+        """Sync, and let go of threads and descriptors. The store can be used again, without background syncing."""
+        thread, self._sync_thread = self._sync_thread, None
+        if thread is not None:
+            thread.stop()
+        self.core.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<sessionfs.Store {self.path!r}>"
+
+
+class Sessions(Mapping[str, Session]):
+    """The sessions of a store, by id, in the order of their ids."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._core = store.core
+
+    def __getitem__(self, session_id: str) -> Session:
+        return Session(self._core.session(session_id), self._store)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([info.id for info in self._core.sessions(sort="id")])
+
+    def __len__(self) -> int:
+        return len(self._core.sessions())
+
+    def create(
+        self,
+        name: str | None = None,
+        *,
+        id: str | None = None,
+        description: str | None = None,
+        tags: Iterable[str] = (),
+        metadata: dict[str, Any] | None = None,
+        parent: str | Session | None = None,
+    ) -> Session:
+        """Make a new session. In a ``with`` block it completes at the end, or fails with the exception's text.
+
+        Args:
+            id: A slug, unique in the store; a UUIDv7 by default.
+            metadata: Anything JSON can hold.
+            parent: An existing session, or its id.
+
+        Raises:
+            Conflict: The id is taken, or as many sessions are active as config.toml allows.
+            NotFound: There is no such parent.
+            InvalidInput: The id, name, a tag or the metadata cannot be what was given.
+        """
+        session = self._core.create_session(
+            session_id=id,
+            name=name,
+            description=description,
+            tags=tags,
+            metadata=metadata,
+            parent=parent.id if isinstance(parent, Session) else parent,
+        )
+        return Session(session, self._store)
+
+    def list(
+        self,
+        *,
+        status: str | Status | Iterable[str | Status] | None = None,
+        tags: Iterable[str] = (),
+        parent: str | Session | None = None,
+        created_by: str | None = None,
+        created_after: Any = None,
+        created_before: Any = None,
+        text: str | None = None,
+        sort: str = "created",
+        reverse: bool = False,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> list[Session]:
+        """Return the sessions that match all that is given.
+
+        Args:
+            status: One of them, or several, any of which will do.
+            tags: All of them.
+            created_after, created_before: A datetime, nanoseconds since the epoch, or text as in ``2026-11-20``.
+            text: In the name or description, whatever the case.
+            sort: ``created``, ``updated``, ``name``, ``id``, ``size`` or ``status``.
+        """
+        wanted = Filter(
+            status=None if status is None else _statuses(status),
+            tags=(tags,) if isinstance(tags, str) else tuple(tags),
+            parent=parent.id if isinstance(parent, Session) else parent,
+            created_by=created_by,
+            created_after_ns=_moment(created_after),
+            created_before_ns=_moment(created_before),
+            text=text,
+        )
+        infos = self._core.sessions(wanted, sort=sort, reverse=reverse, offset=offset, limit=limit)
+        return [session for info in infos if (session := self._find(info)) is not None]
+
+    def resolve(self, text: str, *, current: str | None = None) -> Session:
+        """Return the session that *text* names: an id, a unique prefix of one, a unique name, or ``@``.
+
+        Args:
+            current: What ``@`` stands for, in any of these forms; HEAD by default.
+
+        Raises:
+            NotFound: None is named so.
+            InvalidInput: Several are.
+        """
+        return Session(self._core.resolve(text, current=current), self._store)
+
+    @property
+    def current(self) -> Session | None:
+        """The current session: ``$SESSIONFS_SESSION``, else what :meth:`use` chose; None if there is none."""
+        name = os.environ.get(SESSION_VARIABLE) or self._core.head()
+        return None if name is None else Session(self._core.resolve(name), self._store)
+
+    def use(self, session: str | Session | None) -> None:
+        """Make a session the current one, for every process; None for none."""
+        if isinstance(session, Session):
+            session = session.id
+        self._core.set_head(session)
+
+    def delete(self, session: str | Session) -> str:
+        """Move a session to the trash, and return the directory it has there."""
+        return self._core.delete_session(session.id if isinstance(session, Session) else session)
+
+    def _find(self, info: SessionInfo) -> Session | None:
+        try:
+            return self[info.id]
+        except NotFound:
+            return None  # deleted since it was listed
+
+
+def _statuses(status: str | Status | Iterable[str | Status]) -> tuple[Status, ...]:
+    several = (status,) if isinstance(status, str | Status) else status
+    return tuple(one if isinstance(one, Status) else parse_status(one) for one in several)
+
+
+def _moment(moment: Any) -> int | None:
+    if moment is None or isinstance(moment, int):
+        return moment
+    return parse_any_time(moment if isinstance(moment, str) else moment.isoformat())

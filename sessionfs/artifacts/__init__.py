@@ -1,0 +1,45 @@
+"""Artifacts: the named files of a session, as a tree.
+
+``names``   which names there are, and their text form
+``node``    one inode, in memory and in a tree object
+``events``  what the ``artifact.*`` records say
+``tree``    what they add up to
+``mime``    guessing types
+"""
+
+from sessionfs.artifacts import events, mime, names
+from sessionfs.artifacts.names import BadName, NameTooLong, check_path, from_text, text_of
+from sessionfs.artifacts.node import DamagedTree, Directory, Entry, Node
+from sessionfs.artifacts.tree import (
+    Applied,
+    ArtifactExists,
+    DirectoryNotEmpty,
+    IntoItself,
+    IsADirectory,
+    NoSuchArtifact,
+    NotADirectory,
+    Tree,
+)
+
+__all__ = [
+    "Applied",
+    "ArtifactExists",
+    "BadName",
+    "DamagedTree",
+    "Directory",
+    "DirectoryNotEmpty",
+    "Entry",
+    "IntoItself",
+    "IsADirectory",
+    "NameTooLong",
+    "NoSuchArtifact",
+    "Node",
+    "NotADirectory",
+    "Tree",
+    "check_path",
+    "events",
+    "from_text",
+    "mime",
+    "names",
+    "text_of",
+]

@@ -1,0 +1,64 @@
+"""What the ``artifact.*`` records say. Paths and targets are in text form (see :mod:`sessionfs.artifacts.names`).
+
+What has its usual value, or did not change, is left out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from sessionfs.oid import ObjectId
+
+
+class Attributes(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """What can be set on an artifact besides its content. UNSET leaves it as it is; None takes it away."""
+
+    mode: str | UnsetType = UNSET  # permission bits, octal
+    uid: int | UnsetType = UNSET
+    gid: int | UnsetType = UNSET
+    mtime: str | UnsetType = UNSET
+    atime: str | UnsetType = UNSET
+    type: str | UnsetType | None = UNSET
+    mime_type: str | UnsetType | None = UNSET
+    description: str | UnsetType | None = UNSET
+    tags: tuple[str, ...] | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType = UNSET  # all of it, replacing what was
+    xattrs: dict[str, str] | UnsetType = UNSET  # likewise; values in base64
+    origin: str | UnsetType = UNSET
+
+
+class Stored(Attributes, omit_defaults=True, kw_only=True):
+    """``artifact.stored``: a new version of the file at ``path``, or a new artifact of any kind."""
+
+    path: str
+    kind: str = "file"
+    ino: int | None = None  # of a new artifact
+    oid: ObjectId | None = None
+    size: int = 0
+    stored_size: int | None = None  # bytes of the object's file; as size when it is not compressed
+    target: str | None = None  # of a symlink
+    rdev: int = 0
+    created_by: str | None = None  # when it is not the record's actor
+
+
+class Updated(Attributes, omit_defaults=True, kw_only=True):
+    """``artifact.updated``: attributes of the artifact at ``path`` ("" is the root) were set."""
+
+    path: str
+
+
+class Renamed(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """``artifact.renamed``: what was at ``path`` is at ``to``; what was there is gone."""
+
+    path: str
+    to: str
+
+
+class Deleted(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """``artifact.deleted``: nothing is at ``path`` any more, nor below it."""
+
+    path: str
+    kind: str = "file"

@@ -1,0 +1,28 @@
+"""The ground: how bytes reach the disk, and when they are safe there.
+
+``disk``      the system calls, behind one interface that tests replace by a disk that loses power
+``publish``   the two durable writes, as sequences whose order is the argument
+``unsynced``  what ``relaxed`` mode still owes the disk, and the one place that pays it
+``background`` syncing once per interval
+``group``     one fdatasync for all who wait (``full`` mode)
+"""
+
+from sessionfs.durable.background import BackgroundSync
+from sessionfs.durable.disk import Disk, OsDisk, Temporary, write_all
+from sessionfs.durable.group import GroupCommit
+from sessionfs.durable.publish import Mode, append, place, publish
+from sessionfs.durable.unsynced import Unsynced
+
+__all__ = [
+    "BackgroundSync",
+    "Disk",
+    "GroupCommit",
+    "Mode",
+    "OsDisk",
+    "Temporary",
+    "Unsynced",
+    "append",
+    "place",
+    "publish",
+    "write_all",
+]

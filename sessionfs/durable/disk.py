@@ -1,0 +1,198 @@
+"""The disk: the only place that asks the operating system to change or to sync a file of a store.
+
+The methods are the system calls themselves (plain ``os`` functions where they fit, so that a call costs nothing
+extra). Tests put a pessimistic disk here that keeps, per file and per name, what was synced, and then cuts the power.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import NamedTuple, Protocol
+
+from sessionfs import locks
+
+
+class Temporary(NamedTuple):
+    """A file that is being written and has no name in the store yet."""
+
+    fd: int
+    path: str | None  # under tmp/ where the filesystem has no unnamed files
+
+
+class Disk(Protocol):
+    """What sessionfs asks of a disk. Every method may raise OSError."""
+
+    def open(self, path: str, flags: int, mode: int = 0o666) -> int:
+        """Open *path* as ``os.open`` does."""
+
+    def close(self, fd: int) -> None:
+        """Close *fd*."""
+
+    def pread(self, fd: int, length: int, offset: int) -> bytes:
+        """Read up to *length* bytes at *offset*."""
+
+    def write(self, fd: int, data: bytes | bytearray | memoryview) -> int:
+        """Write at the file's position, or its end with O_APPEND; may write less than asked."""
+
+    def pwrite(self, fd: int, data: bytes | bytearray | memoryview, offset: int) -> int:
+        """Write at *offset*; may write less than asked."""
+
+    def truncate(self, fd: int, length: int) -> None:
+        """Set the file's length in bytes."""
+
+    def size(self, fd: int) -> int:
+        """Return the file's length in bytes."""
+
+    def size_at(self, path: str) -> int | None:
+        """Return the length in bytes of the file at *path*; None when there is none."""
+
+    def fsync(self, fd: int) -> None:
+        """Put the file's data and metadata on stable storage."""
+
+    def fdatasync(self, fd: int) -> None:
+        """Put the file's data, and what is needed to read it, on stable storage."""
+
+    def sync_directory(self, path: str) -> None:
+        """Put the names in the directory at *path* on stable storage."""
+
+    def sync_all(self, path: str) -> None:
+        """Start everything of *path*'s filesystem on its way to stable storage; a hint that promises nothing."""
+
+    def create_temporary(self, directory: str, mode: int) -> Temporary:
+        """Return a new file that is in no directory yet, or in *directory* under a name of its own."""
+
+    def name_temporary(self, temporary: Temporary, target: str, *, replace: bool) -> bool:
+        """Give *temporary* its name; False when *target* exists and *replace* is not set.
+
+        The name appears at once and complete. The descriptor stays open; a name under tmp/ is gone afterwards.
+        """
+
+    def discard_temporary(self, temporary: Temporary) -> None:
+        """Close *temporary* and forget its content."""
+
+    def rename(self, source: str, target: str) -> None:
+        """Rename, replacing a file at *target*."""
+
+    def unlink(self, path: str) -> None:
+        """Remove a name."""
+
+    def mkdir(self, path: str) -> None:
+        """Make a directory."""
+
+    def listdir(self, path: str) -> list[str]:
+        """Return the names in a directory, in no order."""
+
+    def touch(self, fd: int) -> None:
+        """Set the file's times to now, which is what watchers see."""
+
+    def lock(self, fd: int, what: str) -> None:
+        """Take the exclusive lock on *fd* (see :mod:`sessionfs.locks`)."""
+
+    def unlock(self, fd: int) -> None:
+        """Give it back."""
+
+
+def write_all(disk: Disk, fd: int, data: bytes | bytearray | memoryview) -> None:
+    """Write all of *data*, however many calls it takes."""
+    written = disk.write(fd, data)
+    if written == len(data):
+        return
+    view = memoryview(data)
+    while written < len(view):
+        written += disk.write(fd, view[written:])
+
+
+class OsDisk:
+    """The real one."""
+
+    def __init__(self) -> None:
+        self._unnamed_files = True
+        self._temporary_count = 0
+        self._root_fd: int | None = None
+
+    open = staticmethod(os.open)
+    close = staticmethod(os.close)
+    pread = staticmethod(os.pread)
+    write = staticmethod(os.write)
+    pwrite = staticmethod(os.pwrite)
+    truncate = staticmethod(os.ftruncate)
+    fsync = staticmethod(os.fsync)
+    fdatasync = staticmethod(os.fdatasync)
+    rename = staticmethod(os.rename)
+    unlink = staticmethod(os.unlink)
+    mkdir = staticmethod(os.mkdir)
+    touch = staticmethod(os.utime)
+    lock = staticmethod(locks.acquire)
+    unlock = staticmethod(locks.release)
+
+    def listdir(self, path: str) -> list[str]:
+        return os.listdir(path)
+
+    def size(self, fd: int) -> int:
+        # A third of the cost of fstat; every file here is written with O_APPEND or pwrite, so positions are free.
+        return os.lseek(fd, 0, os.SEEK_END)
+
+    def size_at(self, path: str) -> int | None:
+        try:
+            return os.stat(path).st_size
+        except FileNotFoundError:
+            return None
+
+    def sync_directory(self, path: str) -> None:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def sync_all(self, path: str) -> None:
+        os.sync()
+
+    def create_temporary(self, directory: str, mode: int) -> Temporary:
+        if self._unnamed_files:
+            try:
+                return Temporary(os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, mode), None)
+            except OSError as failure:
+                if failure.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
+                    raise
+                self._unnamed_files = False
+        path = self._temporary_path(directory)
+        return Temporary(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, mode), path)
+
+    def name_temporary(self, temporary: Temporary, target: str, *, replace: bool) -> bool:
+        fd, path = temporary
+        source = path if path is not None else f"/proc/self/fd/{fd}"
+        try:
+            # Passing a directory makes Python call linkat(AT_SYMLINK_FOLLOW), without which the link would be to
+            # the entry in /proc itself.
+            os.link(source, target, src_dir_fd=self._root())
+        except FileExistsError:
+            if not replace:
+                return False
+            self._replace(source, target)
+        if path is not None:
+            os.unlink(path)
+        return True
+
+    def discard_temporary(self, temporary: Temporary) -> None:
+        os.close(temporary.fd)
+        if temporary.path is not None:
+            try:
+                os.unlink(temporary.path)
+            except FileNotFoundError:
+                return  # it has been named already
+
+    def _replace(self, source: str, target: str) -> None:
+        beside = f"{target}.{os.getpid()}.new"
+        os.link(source, beside, src_dir_fd=self._root())
+        os.rename(beside, target)
+
+    def _root(self) -> int:
+        if self._root_fd is None:
+            self._root_fd = os.open("/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return self._root_fd
+
+    def _temporary_path(self, directory: str) -> str:
+        self._temporary_count += 1
+        return os.path.join(directory, f"{os.getpid()}.{self._temporary_count}.{os.urandom(6).hex()}")

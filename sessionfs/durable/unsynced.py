@@ -1,0 +1,100 @@
+"""What has been written but not yet synced in ``relaxed`` mode, and the one place that syncs it.
+
+Long-lived processes call :meth:`Unsynced.sync` from a background thread, the command line once before it exits, and
+anybody who wants the full promise now (``fsync(2)`` in the mount, ``session.sync()``).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from sessionfs.durable.disk import Disk
+
+# Above this many files it is faster to start all of them on their way at once, then to wait for each.
+_MANY_FILES = 16
+
+
+class Unsynced:
+    """The files a power cut could still take. Thread-safe."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        self._files: set[str] = set()
+        self._logs: set[str] = set()
+        self._syncing = threading.Lock()
+        self._changed = threading.Event()
+
+    def add_file(self, path: str) -> None:
+        """Owe a sync to a newly named file and to its directory."""
+        self._files.add(path)
+        self._changed.set()
+
+    def add_log(self, path: str) -> None:
+        """Owe a sync to an appended file."""
+        if path not in self._logs:
+            self._logs.add(path)
+            self._changed.set()
+
+    def wait(self, timeout_seconds: float | None = None) -> bool:
+        """Wait until something is owed; False when the time is over."""
+        return self._changed.wait(timeout_seconds)
+
+    def wake(self) -> None:
+        """End a :meth:`wait` although nothing may be owed."""
+        self._changed.set()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is owed."""
+        return not (self._files or self._logs)
+
+    def sync(self) -> None:
+        """Put everything owed on stable storage.
+
+        Order: objects, then the directories that name them, then the logs whose records name the objects, so that
+        a power cut in the middle leaves no record without its object.
+
+        Raises:
+            OSError: Something could not be synced; all of it is still owed.
+        """
+        with self._syncing:
+            self._changed.clear()
+            # Logs first: what they name was published before, so it is in the files taken after them.
+            logs, self._logs = self._logs, set()
+            files, self._files = self._files, set()
+            if not (files or logs):
+                return
+            try:
+                self._sync(files, logs)
+            except OSError:
+                self._files |= files
+                self._logs |= logs
+                raise
+
+    def _sync(self, files: set[str], logs: set[str]) -> None:
+        disk = self._disk
+        if len(files) > _MANY_FILES:
+            disk.sync_all(next(iter(files)))
+        for path in files:
+            self._sync_file(path, data_only=False)
+        for directory in {os.path.dirname(path) for path in files}:
+            disk.sync_directory(directory)
+        for path in logs:
+            if self._sync_file(path, data_only=True):
+                directory = os.path.dirname(path)
+                disk.sync_directory(directory)
+
+    def _sync_file(self, path: str, *, data_only: bool) -> bool:
+        try:
+            fd = self._disk.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False  # moved to the trash, or a session deleted since: nothing is owed to it
+        try:
+            if data_only:
+                self._disk.fdatasync(fd)
+            else:
+                self._disk.fsync(fd)
+        finally:
+            self._disk.close(fd)
+        return True

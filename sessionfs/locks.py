@@ -1,0 +1,79 @@
+"""File locks between processes and threads.
+
+``flock`` belongs to the open file description: it dies with its process, is not dropped when some other descriptor
+of the file is closed (POSIX ``fcntl`` locks are), and two descriptors exclude each other even within one process.
+A waiter waits with a bound and then says who holds the lock.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+
+from sessionfs.errors import Conflict
+
+# A holder appends one record or writes one snapshot: microseconds to a second. Half a minute means it is stopped.
+WAIT_SECONDS = 30.0
+
+_FIRST_PAUSE_SECONDS = 0.000_05
+_LONGEST_PAUSE_SECONDS = 0.002
+
+
+class LockHeld(Conflict):
+    """Another process kept the lock for longer than one waits."""
+
+    errno = errno.EBUSY
+
+
+def acquire(fd: int, what: str, *, wait_seconds: float = WAIT_SECONDS) -> None:
+    """Take the exclusive lock on *fd*.
+
+    Args:
+        what: What the lock guards, for the message.
+
+    Raises:
+        LockHeld: Not had after *wait_seconds*; the message names the holder's pid where the system tells it.
+    """
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return
+    except BlockingIOError:
+        pass
+    deadline = time.monotonic() + wait_seconds
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        time.sleep(pause)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                break
+        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+    pid = holder(fd)
+    by = f"process {pid}" if pid is not None else "another process"
+    raise LockHeld(
+        f"{what} is locked: {by} has held it for {wait_seconds:g} s; see whether it is stopped, then try again"
+    )
+
+
+def release(fd: int) -> None:
+    """Give the lock on *fd* back."""
+    fcntl.flock(fd, fcntl.LOCK_UN)
+
+
+def holder(fd: int) -> int | None:
+    """Return the pid that holds a lock on *fd*'s file, if the system tells (Linux: /proc/locks)."""
+    status = os.fstat(fd)
+    inode = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    try:
+        with open("/proc/locks", encoding="ascii") as table:
+            for line in table:
+                fields = line.split()
+                if "FLOCK" in fields and "->" not in fields and fields[-3] == inode:
+                    return int(fields[-4])
+    except (OSError, ValueError, IndexError):
+        return None
+    return None

@@ -1,0 +1,50 @@
+"""What stands behind the last good record: a torn tail, or damage.
+
+A crash leaves the end of the file incomplete: half a line, NULs, or NULs followed by an older text. The next writer
+cuts that off and keeps it aside. Anything else that stands before good records is damage: the disk broke its
+promise, and it is reported by name and never skipped over.
+"""
+
+from __future__ import annotations
+
+from sessionfs.errors import Corrupt
+from sessionfs.log.record import FRAMING_LENGTH, Position, chain_of, is_linked, written_chain
+
+
+class CorruptLog(Corrupt):
+    """A log is damaged before its end.
+
+    Attributes:
+        seq: Number of the first record that is damaged.
+        offset: Where in the file it stands, in bytes.
+    """
+
+    def __init__(self, path: str, seq: int, offset: int) -> None:
+        super().__init__(
+            f"{path} is damaged: record {seq}, at byte {offset}, is not what was written, and good records follow it; "
+            "the session is read-only until it is repaired: see sessionfs fsck"
+        )
+        self.seq = seq
+        self.offset = offset
+
+
+def is_damage(rest: bytes, good: Position) -> bool:
+    """Say whether what follows the good part of a log is damage rather than a torn tail.
+
+    Args:
+        rest: The file from ``good.offset`` to its end; its first line is not a good record.
+        good: The position after the last good record.
+
+    It is damage when the bad line has no NUL (a record never has one, and what a crash leaves unwritten reads as
+    NULs) and some line after it follows from the one before: then records were appended to it when it was still good.
+    """
+    first, separator, after = rest.partition(b"\n")
+    if not separator or b"\0" in first:
+        return False
+    # The damage may be in the body (its chain is still the one the next line follows) or in the chain itself.
+    candidates = {written_chain(first), chain_of(good.chain, first[:-FRAMING_LENGTH])}
+    for line in after.split(b"\n")[:-1]:
+        if any(is_linked(line, chain) for chain in candidates):
+            return True
+        candidates = {written_chain(line)}
+    return False

@@ -1,0 +1,157 @@
+r"""A record: one line of the log.
+
+Grammar::
+
+    line  = body ',"chain":"' chain '"}' LF        at most 64 KiB, UTF-8 JSON, no NUL
+    body  = '{"seq":' … ',"base":' digits          everything before the chain, its comma excluded
+    chain = 32 hex digits: the first 16 bytes of BLAKE3(previous chain, body); before the first stands the session's id
+
+So order and content are tamper-evident, and a torn or damaged line is recognised by itself: `head -c` and `b3sum`
+are enough to check a record by hand.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, NewType
+
+import msgspec
+from blake3 import blake3
+
+from sessionfs.errors import InvalidInput
+from sessionfs.oid import ObjectId
+
+Seq = NewType("Seq", int)
+
+MAX_RECORD_BYTES = 64 << 10
+
+_BEFORE_CHAIN = b',"chain":"'
+_CHAIN_LENGTH = 32
+_AFTER_CHAIN = b'"}'
+FRAMING_LENGTH = len(_BEFORE_CHAIN) + _CHAIN_LENGTH + len(_AFTER_CHAIN)
+
+
+class RecordTooLarge(InvalidInput):
+    """A record would be longer than 64 KiB; large values belong into objects."""
+
+
+class Position(NamedTuple):
+    """A place between two records, and what is needed to go on from there."""
+
+    seq: int  # of the record that follows
+    offset: int  # in bytes
+    chain: str  # of the record before; the session id at the start
+    base: int  # offset in bytes of the newest record before that names a snapshot; 0 when none does
+
+
+class Body(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What a line holds before its chain.
+
+    ``data`` is what the event means; when it is too large for a line it lies in an object instead, named by
+    ``data_oid``.
+    """
+
+    seq: int
+    time: str
+    type: str
+    actor: str
+    correlation_id: str | None = None
+    data: Any = None
+    data_oid: ObjectId | None = None
+    base: int
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One decoded line. ``data`` is still JSON: few readers need more than a few types."""
+
+    seq: int
+    time: str
+    type: str
+    actor: str
+    correlation_id: str | None = None
+    data: msgspec.Raw = msgspec.Raw(b"null")
+    data_oid: ObjectId | None = None
+    base: int
+    chain: str
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Record)
+
+
+def chain_of(previous: str, body: bytes | memoryview) -> str:
+    """Return the chain of a line whose predecessor's chain is *previous*."""
+    return str(blake3(previous.encode() + body).hexdigest(length=_CHAIN_LENGTH // 2))
+
+
+def encode_data(data: Any) -> bytes:
+    """Return an event's data as JSON."""
+    return _encoder.encode(data)
+
+
+def format_line(body: Body, previous_chain: str) -> tuple[bytes, str]:
+    """Return the line for *body*, its LF included, and its chain.
+
+    Raises:
+        RecordTooLarge: It would be longer than 64 KiB.
+    """
+    text = _encoder.encode(body)[:-1]
+    chain = chain_of(previous_chain, text)
+    line = b"%b%b%b%b\n" % (text, _BEFORE_CHAIN, chain.encode(), _AFTER_CHAIN)
+    if len(line) > MAX_RECORD_BYTES:
+        raise RecordTooLarge(f"a record of {len(line)} bytes was asked for; at most {MAX_RECORD_BYTES} fit")
+    return line, chain
+
+
+def parse_line(line: bytes) -> Record | None:
+    """Return the record in *line* (without its LF), or None when it is not one. The chain is not checked."""
+    try:
+        return _decoder.decode(line)
+    except msgspec.MsgspecError:
+        return None
+
+
+def is_linked(line: bytes, previous_chain: str) -> bool:
+    """Say whether *line* (without its LF) is whole and follows the record with *previous_chain*."""
+    mark = len(line) - FRAMING_LENGTH
+    if mark < 0 or line[mark : mark + len(_BEFORE_CHAIN)] != _BEFORE_CHAIN:
+        return False
+    return line[mark + len(_BEFORE_CHAIN) : -len(_AFTER_CHAIN)] == chain_of(previous_chain, line[:mark]).encode()
+
+
+def written_chain(line: bytes) -> str:
+    """Return the chain that *line* (without its LF) claims; meaningless unless the line is whole."""
+    return line[-len(_AFTER_CHAIN) - _CHAIN_LENGTH : -len(_AFTER_CHAIN)].decode("ascii", "replace")
+
+
+def parse_linked(data: bytes, start: Position) -> tuple[list[Record], Position]:
+    """Parse the whole, linked records at the start of *data*.
+
+    Args:
+        data: What the file holds from ``start.offset``.
+        start: Where *data* begins.
+
+    Returns:
+        The records, and the position after the last of them: before the first line that is incomplete, fails its
+        chain or has the wrong number. What follows that line is not looked at.
+    """
+    records: list[Record] = []
+    add = records.append
+    decode = _decoder.decode
+    find = data.find
+    seq, chain, base = start.seq, start.chain, start.base
+    begin = 0
+    while (end := find(b"\n", begin)) >= 0:
+        mark = end - FRAMING_LENGTH
+        found = blake3(chain.encode() + data[begin:mark]).hexdigest(length=16)
+        try:
+            record = decode(data[begin:end])
+        except msgspec.MsgspecError:
+            break
+        if record.chain != found or record.seq != seq or data[mark : mark + 10] != _BEFORE_CHAIN:
+            break
+        add(record)
+        chain = found
+        base = record.base
+        seq += 1
+        begin = end + 1
+    return records, Position(seq, start.offset + begin, chain, base)

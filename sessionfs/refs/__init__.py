@@ -1,0 +1,166 @@
+"""Refs: mutable names, moved by compare-and-swap.
+
+A ref is an append-only file of lines ``<value> <time> <actor>``; the last whole line is its value, so it carries its
+own history. It is never rewritten in place: rsync's quick check misses a same-size replacement within one second.
+The value is an object id, or, in HEAD, a session id; :data:`NONE` means that the ref is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sessionfs.clock import Clock, MalformedTime, format_time, parse_time
+from sessionfs.durable import Disk, Mode, Unsynced, append
+from sessionfs.durable.publish import make_directory
+from sessionfs.errors import Conflict, Corrupt, InvalidInput, from_os_error
+
+NONE = "0" * 64
+"""The value of a ref that has been deleted, and what a new one is compared with (as git's null id)."""
+
+MAX_REF_BYTES = 16 << 20
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_ACTOR = re.compile(r"\S{1,128}")
+
+
+class MalformedRefName(InvalidInput):
+    """A ref's name is not a slug."""
+
+
+class StaleValue(Conflict):
+    """The ref was moved by somebody else, or is not what the caller thought."""
+
+
+class CorruptRef(Corrupt):
+    """A ref's file holds a line that is no ref's."""
+
+
+class Entry(NamedTuple):
+    """One line of a ref."""
+
+    value: str
+    time_ns: int
+    actor: str
+
+
+def check_name(name: str) -> str:
+    """Return *name* if a ref can have it.
+
+    Raises:
+        MalformedRefName: It can't.
+    """
+    if _NAME.fullmatch(name) is None:
+        raise MalformedRefName(
+            f"{name!r} is no name for a ref: letters, digits, '.', '_' and '-' are allowed, 128 at most"
+        )
+    return name
+
+
+def read(disk: Disk, path: str) -> str | None:
+    """Return the value of the ref at *path*, or None when there is none.
+
+    Raises:
+        CorruptRef: Its newest whole line is malformed.
+    """
+    entries, _ = _parse(path, _content(disk, path))
+    if not entries or entries[-1].value == NONE:
+        return None
+    return entries[-1].value
+
+
+def history(disk: Disk, path: str) -> Iterator[Entry]:
+    """Yield every value the ref at *path* has had, oldest first."""
+    yield from _parse(path, _content(disk, path))[0]
+
+
+def update(
+    disk: Disk,
+    clock: Clock,
+    unsynced: Unsynced,
+    mode: Mode,
+    path: str,
+    value: str,
+    *,
+    actor: str,
+    expected: str | None = None,
+) -> None:
+    """Move the ref at *path* to *value*.
+
+    Args:
+        value: The new value; NONE deletes.
+        expected: What it must be now: NONE for absent; None to move it whatever it is.
+
+    Raises:
+        StaleValue: It is something else; nothing was changed.
+
+    Durability:
+        relaxed: survives this process. full: survives a power cut.
+
+    Concurrency:
+        Takes the lock of the ref's file; of several callers with the same *expected* one succeeds.
+    """
+    if _VALUE.fullmatch(value) is None or _ACTOR.fullmatch(actor) is None:
+        raise InvalidInput(f"a ref cannot hold the value {value!r} by {actor!r}")
+    try:
+        make_directory(disk, mode, os.path.dirname(path))
+        fd = disk.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC)
+        try:
+            disk.lock(fd, path)
+            content = disk.pread(fd, MAX_REF_BYTES, 0)
+            entries, end = _parse(path, content)
+            current = entries[-1].value if entries else NONE
+            if expected is not None and current != expected:
+                raise StaleValue(f"{path} is at {current}, not at {expected}: read it again and decide anew")
+            if end < len(content):
+                disk.truncate(fd, end)  # an incomplete last line, which was never acknowledged
+            line = f"{value} {format_time(clock())} {actor}\n".encode()
+            append(disk, fd, line, end)
+            if mode is Mode.FULL:
+                disk.fdatasync(fd)
+                disk.sync_directory(os.path.dirname(path))
+            else:
+                unsynced.add_log(path)
+        finally:
+            disk.close(fd)
+    except OSError as failure:
+        raise from_os_error(failure, f"update the ref {path}") from failure
+
+
+def _content(disk: Disk, path: str) -> bytes:
+    try:
+        fd = disk.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return b""
+    except OSError as failure:
+        raise from_os_error(failure, f"read the ref {path}") from failure
+    try:
+        return disk.pread(fd, MAX_REF_BYTES, 0)
+    finally:
+        disk.close(fd)
+
+
+def _parse(path: str, content: bytes) -> tuple[list[Entry], int]:
+    """Return the whole lines of *content*, and the offset in bytes behind the last of them."""
+    entries: list[Entry] = []
+    offset = 0
+    for line in content.split(b"\n")[:-1]:
+        if b"\0" in line:
+            break  # never reached the disk before a power cut: a torn tail, like an incomplete line
+        entries.append(_parse_line(path, offset, line))
+        offset += len(line) + 1
+    return entries, offset
+
+
+def _parse_line(path: str, offset: int, line: bytes) -> Entry:
+    fields = line.decode("utf-8", "replace").split(" ")
+    try:
+        value, time_text, actor = fields
+        if _VALUE.fullmatch(value) is None:
+            raise ValueError(value)
+        return Entry(value, parse_time(time_text), actor)
+    except (ValueError, MalformedTime) as failure:
+        raise CorruptRef(f"the ref {path} is damaged at byte {offset}: {line[:80]!r} is no line of a ref") from failure

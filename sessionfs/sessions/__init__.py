@@ -1,0 +1,58 @@
+"""Sessions: one unit of work each.
+
+``ids``        what they are called
+``lifecycle``  active, suspended, completed, failed, archived: the table of steps
+``fields``     what a session says about itself, as its records add up
+``info``       what callers see, and lists of it
+"""
+
+from sessionfs.sessions.fields import (
+    BadField,
+    Created,
+    Fields,
+    Moved,
+    Updated,
+    check_metadata,
+    check_name,
+    check_tags,
+)
+from sessionfs.sessions.ids import BadSessionId, MakeId, check_id, uuid7
+from sessionfs.sessions.info import SORT_KEYS, BadFilter, Filter, SessionInfo, arrange
+from sessionfs.sessions.lifecycle import (
+    FINISHED,
+    STATUS_AFTER,
+    TRANSITIONS,
+    BadStatus,
+    BadTransition,
+    Status,
+    parse_status,
+    transition,
+)
+
+__all__ = [
+    "FINISHED",
+    "SORT_KEYS",
+    "STATUS_AFTER",
+    "TRANSITIONS",
+    "BadField",
+    "BadFilter",
+    "BadSessionId",
+    "BadStatus",
+    "BadTransition",
+    "Created",
+    "Fields",
+    "Filter",
+    "MakeId",
+    "Moved",
+    "SessionInfo",
+    "Status",
+    "Updated",
+    "arrange",
+    "check_id",
+    "check_metadata",
+    "check_name",
+    "check_tags",
+    "parse_status",
+    "transition",
+    "uuid7",
+]

@@ -1,0 +1,150 @@
+"""What a session says about itself, as its ``session.*`` records add up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from sessionfs.errors import InvalidInput
+from sessionfs.oid import ObjectId
+from sessionfs.sessions.lifecycle import FINISHED, STATUS_AFTER, Status
+
+
+class BadField(InvalidInput):
+    """A name, tag or metadata that a session cannot have."""
+
+
+class Fields(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A session's own fields; times are RFC 3339."""
+
+    id: str
+    name: str | None = None
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: dict[str, Any] = {}
+    parent: str | None = None
+    status: Status = Status.ACTIVE
+    reason: str | None = None
+    created_by: str = ""
+    created_at: str = ""
+    updated_at: str = ""
+    started_at: str = ""
+    ended_at: str | None = None
+    deleted: bool = False
+
+
+class Created(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """``session.created``: the first record of every log."""
+
+    id: str
+    name: str | None = None
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: dict[str, Any] = {}
+    parent: str | None = None
+
+
+class Updated(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """``session.updated``: the fields that were set; None takes a name or description away."""
+
+    name: str | UnsetType | None = UNSET
+    description: str | UnsetType | None = UNSET
+    tags: tuple[str, ...] | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType = UNSET
+
+
+class Moved(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A step of the lifecycle, or ``session.saved``; ``snapshot`` names what the next opening starts from."""
+
+    reason: str | None = None
+    snapshot: ObjectId | None = None
+
+
+def create(data: Created, *, time: str, actor: str) -> Fields:
+    """Apply ``session.created``."""
+    return Fields(
+        id=data.id,
+        name=data.name,
+        description=data.description,
+        tags=data.tags,
+        metadata=data.metadata,
+        parent=data.parent,
+        created_by=actor,
+        created_at=time,
+        updated_at=time,
+        started_at=time,
+    )
+
+
+def update(fields: Fields, data: Updated) -> None:
+    """Apply ``session.updated``."""
+    if data.name is not UNSET:
+        fields.name = data.name
+    if data.description is not UNSET:
+        fields.description = data.description
+    if data.tags is not UNSET:
+        fields.tags = data.tags
+    if data.metadata is not UNSET:
+        fields.metadata = data.metadata
+
+
+def move(fields: Fields, event: str, data: Moved, *, time: str) -> None:
+    """Apply a step of the lifecycle."""
+    fields.status = STATUS_AFTER[event]
+    if fields.status is Status.FAILED:
+        fields.reason = data.reason
+    if fields.status in FINISHED and fields.ended_at is None:
+        fields.ended_at = time
+
+
+def check_name(name: str | None) -> str | None:
+    """Return *name* if a session can have it.
+
+    Raises:
+        BadField: It is empty, has control characters, or is too long.
+    """
+    if name is None:
+        return None
+    if not isinstance(name, str) or not name.strip() or not name.isprintable() or len(name) > 500:
+        raise BadField(f"{name!r} is no name for a session: 1 to 500 printable characters are needed")
+    return name
+
+
+def check_tags(tags: Any) -> tuple[str, ...]:
+    """Return *tags* in order, each once.
+
+    Raises:
+        BadField: One of them is empty, has a comma or control characters, or is too long.
+    """
+    if isinstance(tags, str):
+        raise BadField(f"tags are a list of texts; the text {tags!r} was given")
+    for tag in tags:
+        # A comma separates tags in the mount's xattr, and a slash would split a path under by-tag/.
+        if (
+            not isinstance(tag, str)
+            or not tag.strip()
+            or not tag.isprintable()
+            or set(tag) & set(",/")
+            or len(tag.encode()) > 255
+        ):
+            raise BadField(f"{tag!r} is no tag: printable characters without ',' and '/', at most 255 bytes")
+        if tag in (".", ".."):
+            raise BadField(f"{tag!r} is no tag")
+    return tuple(dict.fromkeys(tags))
+
+
+def check_metadata(metadata: Any) -> dict[str, Any]:
+    """Return *metadata* as plain JSON values.
+
+    Raises:
+        BadField: It is no mapping from texts to what JSON can hold.
+    """
+    if not isinstance(metadata, dict) or not all(isinstance(key, str) and key for key in metadata):
+        raise BadField(f"metadata is a mapping from texts to JSON values; {metadata!r} was given")
+    try:
+        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(metadata))
+    except (TypeError, ValueError, msgspec.MsgspecError, RecursionError) as failure:
+        raise BadField(f"the metadata cannot be JSON: {failure}") from failure
+    return plain

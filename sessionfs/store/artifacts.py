@@ -1,0 +1,437 @@
+"""The verbs that change a session's artifacts.
+
+Each checks the whole change under the log's lock, then appends its records; a refused change leaves nothing behind
+but, at most, an object that nothing names.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sessionfs.artifacts import (
+    Applied,
+    BadName,
+    Directory,
+    IntoItself,
+    Node,
+    check_path,
+    events,
+    mime,
+    text_of,
+)
+from sessionfs.artifacts.names import MAX_PATH_BYTES, NameTooLong, encode
+from sessionfs.artifacts.node import DEFAULT_PERMISSIONS, encode_xattrs, format_mode
+from sessionfs.clock import format_time
+from sessionfs.errors import Conflict, InvalidInput
+from sessionfs.objects import Stored
+from sessionfs.sessions import check_metadata, check_tags
+
+if TYPE_CHECKING:
+    from sessionfs.store.session import Session
+
+KNOWN_TYPES = (
+    "user_input", "tool_result", "agent_output", "system_generated", "code", "data", "model", "document", "image",
+    "audio", "video", "log", "config",
+)  # fmt: skip
+
+# Metadata are also xattrs (user.<key>) in the mount, where these names are sessionfs's own.
+RESERVED_METADATA_PREFIX = "sessionfs."
+
+_ARTIFACT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}:\d+")
+_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_MIME_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*( *;.*)?")
+
+
+class BadAttribute(InvalidInput):
+    """An attribute that an artifact does not have, or a value it cannot have."""
+
+
+class LimitReached(Conflict):
+    """A limit of config.toml would be exceeded; nothing was written."""
+
+    errno = errno.EDQUOT
+
+
+class Artifacts:
+    """The changing verbs of one session; reading goes through ``session.tree``."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def put(
+        self,
+        path: str,
+        stored: Stored,
+        *,
+        head: bytes | None = None,
+        ino: int | None = None,
+        make_parents: bool = True,
+        created_by: str | None = None,
+        **attributes: Any,
+    ) -> Node:
+        """Make *stored* content the newest version of the file at *path*.
+
+        Args:
+            head: The content's first bytes, from which its mime type is guessed when its name says nothing.
+            ino: The inode's number, if it is known already.
+            make_parents: Make missing directories above it.
+            attributes: See :func:`encode_attributes`; what is not given stays, or has its usual value.
+
+        Raises:
+            IsADirectory, NotADirectory: Something else is there, or above it.
+            LimitReached, SessionNotWritable, BadName, BadAttribute: Nothing was changed.
+
+        Durability:
+            As the durability mode says.
+        """
+        session = self._session
+        path = check_path(path)
+        fields = encode_attributes(attributes)
+        if head is not None and "mime_type" not in fields and mime.guess_by_name(path.rpartition("/")[2]) is None:
+            found = mime.guess_by_content(head)
+            fields["mime_type"] = None if found == mime.UNKNOWN else found
+        with session.writing():
+            session.check_writable()
+            known = session.tree.check_file(path)
+            self._check_limits(known, stored.size)
+            if known is None:
+                self._make_parents(path, make_parents)
+            if known is None or not known.id:
+                ino = known.ino if known is not None else ino if ino is not None else session.make_ino()
+                fields = _owned(fields)
+            data = events.Stored(
+                path=text_of(path),
+                ino=ino,
+                oid=stored.oid,
+                size=stored.size,
+                stored_size=None if stored.compression == "none" else stored.stored_size,
+                created_by=created_by,
+                **fields,
+            )
+            return _node(session.append("artifact.stored", data))
+
+    def make_directory(
+        self, path: str, *, make_parents: bool = True, exist_ok: bool = False, **attributes: Any
+    ) -> Directory:
+        """Make a directory at *path*.
+
+        Raises:
+            ArtifactExists: Something is there (a directory is accepted with *exist_ok*).
+        """
+        if exist_ok:
+            self._session.refresh()
+            known = self._session.tree.find(check_path(path))
+            if isinstance(known, Directory):
+                return known
+        node = self._make("directory", path, make_parents, attributes)
+        assert isinstance(node, Directory)
+        return node
+
+    def make_symlink(self, path: str, target: str, *, make_parents: bool = True, **attributes: Any) -> Node:
+        """Make a symbolic link at *path*; *target* is kept as it is and need not exist.
+
+        Raises:
+            ArtifactExists: Something is there.
+            BadName, NameTooLong: *target* is empty, holds NUL, or has more than 4,095 bytes.
+        """
+        if not target or "\0" in target:
+            raise BadName(f"{target!r} is no target for a symbolic link")
+        if len(encode(target)) > MAX_PATH_BYTES:
+            raise NameTooLong(
+                f"a target of {len(encode(target))} bytes was given; at most {MAX_PATH_BYTES} are possible"
+            )
+        return self._make("symlink", path, make_parents, attributes, target=text_of(target))
+
+    def rename(self, source: str, target: str, *, make_parents: bool = False) -> Node:
+        """Move *source* to *target*, replacing a file or an empty directory there, by the rules of rename(2).
+
+        Raises:
+            NoSuchArtifact, IsADirectory, NotADirectory, DirectoryNotEmpty, IntoItself: Nothing was changed.
+        """
+        session = self._session
+        source, target = check_path(source), check_path(target)
+        with session.writing():
+            session.check_writable()
+            node = session.tree.resolve(source)
+            if make_parents and not target.startswith(source + "/"):
+                session.tree.check_parents(target)
+                self._make_parents(target, True)
+            if not session.tree.check_rename(source, target):
+                return node
+            return _node(session.append("artifact.renamed", events.Renamed(path=text_of(source), to=text_of(target))))
+
+    def copy(self, source: str, target: str) -> Node:
+        """Make *target* a copy of *source*, with all that is below it; no content is copied.
+
+        Raises:
+            NoSuchArtifact: There is no *source*.
+            ArtifactExists: Something is at *target*; a file replaces a file, as its next version.
+        """
+        session = self._session
+        source, target = check_path(source), check_path(target)
+        with session.writing():
+            session.check_writable()
+            node = session.tree.resolve(source)
+            if target == source or target.startswith(source + "/"):
+                raise IntoItself(f"{text_of(source)!r} cannot be copied to itself or below itself")
+            if node.is_file:
+                known = session.tree.check_file(target)
+                self._check_limits(known, node.size)
+            else:
+                session.tree.check_free(target)
+                known = None
+            nodes = list(session.tree.walk(source)) if node.is_directory else []
+            self._check_copied([node, *nodes], known)
+            self._make_parents(target, True)
+            self._copy_one(node, target)
+            for below in nodes:
+                self._copy_one(below, target + below.path[len(source) :])
+            return session.tree.resolve(target)
+
+    def delete(self, path: str, *, recursive: bool = False) -> Node:
+        """Remove what is at *path*; earlier versions stay in the history.
+
+        Args:
+            recursive: Also a directory that is not empty, with everything below it, in one record.
+
+        Raises:
+            NoSuchArtifact: Nothing is there.
+            DirectoryNotEmpty: It has entries, and *recursive* is not set.
+        """
+        session = self._session
+        path = check_path(path)
+        with session.writing():
+            session.check_writable()
+            node = session.tree.resolve(path)
+            if isinstance(node, Directory) and not recursive:
+                session.tree.check_empty(node)
+            session.append("artifact.deleted", events.Deleted(path=text_of(path), kind=node.kind))
+            return node
+
+    def change(self, path: str, **attributes: Any) -> Node:
+        """Set attributes of the artifact at *path* ("" is the root directory), and nothing else.
+
+        Args:
+            attributes: See :func:`encode_attributes`. ``metadata`` and ``xattrs`` replace all there were.
+        """
+        session = self._session
+        path = check_path(path) if path else path
+        fields = encode_attributes(attributes)
+        with session.writing():
+            session.check_writable()
+            node = session.tree.resolve(path)
+            if not fields:
+                return node
+            return _node(session.append("artifact.updated", events.Updated(path=text_of(path), **fields)))
+
+    # Inside
+
+    def _make(self, kind: str, path: str, make_parents: bool, attributes: dict[str, Any], **more: Any) -> Node:
+        session = self._session
+        path = check_path(path)
+        fields = encode_attributes(attributes)
+        ino = attributes.get("ino")
+        with session.writing():
+            session.check_writable()
+            session.tree.check_free(path)
+            if kind != "directory":
+                self._check_limits(None, 0)
+            self._make_parents(path, make_parents)
+            data = events.Stored(path=text_of(path), kind=kind, ino=ino or session.make_ino(), **_owned(fields), **more)
+            return _node(session.append("artifact.stored", data))
+
+    def _make_parents(self, path: str, allowed: bool) -> None:
+        session = self._session
+        missing = session.tree.missing_parents(path)
+        if missing and not allowed:
+            session.tree.resolve(missing[0])  # raises NoSuchArtifact, naming it
+        for parent in missing:
+            data = events.Stored(path=text_of(parent), kind="directory", ino=session.make_ino(), **_owned({}))
+            session.append("artifact.stored", data)
+
+    def _copy_one(self, node: Node, target: str) -> None:
+        session = self._session
+        known = session.tree.find(target)
+        data = events.Stored(
+            path=text_of(target),
+            kind=node.kind,
+            ino=session.make_ino() if known is None else None,
+            oid=node.oid,
+            size=node.size,
+            stored_size=None if node.compression == "none" else node.stored_size,
+            target=None if node.target is None else text_of(node.target),
+            rdev=node.rdev,
+            **_copied_fields(node),
+        )
+        session.append("artifact.stored", data)
+
+    def _check_copied(self, nodes: list[Node], known: Node | None) -> None:
+        config = self._session.config
+        tree = self._session.tree
+        count = sum(not node.is_directory for node in nodes) - (known is not None)
+        size = sum(node.size for node in nodes) - (known.size if known is not None else 0)
+        _check_limit(
+            "limits.max_artifacts_per_session",
+            config.max_artifacts_per_session,
+            tree.artifact_count + count,
+            count,
+        )
+        _check_limit("limits.max_session_size", config.max_session_bytes, tree.size + size, size)
+
+    def _check_limits(self, known: Node | None, size: int) -> None:
+        config = self._session.config
+        if (
+            config.max_artifact_bytes is None
+            and config.max_artifacts_per_session is None
+            and config.max_session_bytes is None
+        ):
+            return
+        tree = self._session.tree
+        counted = known if known is not None and known.id else None
+        new_count = tree.artifact_count + (counted is None)
+        new_size = tree.size + size - (counted.size if counted is not None else 0)
+        _check_limit("limits.max_artifact_size", config.max_artifact_bytes, size, size)
+        _check_limit(
+            "limits.max_artifacts_per_session",
+            config.max_artifacts_per_session,
+            new_count,
+            int(counted is None),
+        )
+        _check_limit("limits.max_session_size", config.max_session_bytes, new_size, size)
+
+
+def check_artifact_size(limit_bytes: int | None, size: int) -> None:
+    """Check content before it is stored, so that too much of it is not written for nothing.
+
+    Raises:
+        LimitReached: It is larger than config.toml allows.
+    """
+    _check_limit("limits.max_artifact_size", limit_bytes, size, size)
+
+
+def _check_limit(name: str, limit: int | None, value: int, added: int) -> None:
+    if limit is not None and value > limit and added > 0:
+        raise LimitReached(f"{name} is {limit}, and this would make it {value}; change it in the store's config.toml")
+
+
+def encode_attributes(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Return attributes as their record holds them.
+
+    Args:
+        attributes: Any of ``mode`` (permission bits), ``uid``, ``gid``, ``mtime_ns``, ``atime_ns``, ``type``,
+            ``mime_type``, ``description``, ``tags``, ``metadata``, ``xattrs`` (name to bytes), ``parent`` (id of the
+            artifact this one was made from).
+
+    Raises:
+        BadAttribute, BadField: There is no such attribute, or it cannot have that value.
+    """
+    fields: dict[str, Any] = {}
+    for name, value in attributes.items():
+        if name == "ino":
+            continue
+        encoder = _ENCODERS.get(name)
+        if encoder is None:
+            raise BadAttribute(f"artifacts have no attribute {name!r}; these can be set: {', '.join(_ENCODERS)}")
+        field, encode_value = encoder
+        fields[field] = encode_value(value)
+    return fields
+
+
+def _encode_mode(mode: int) -> str:
+    if not 0 <= mode <= 0o7777:
+        raise BadAttribute(f"{mode:#o} is no mode: permission bits are 0 to 0o7777")
+    return format_mode(mode)
+
+
+def _check_type(type: str | None) -> str | None:
+    if type is not None and (not isinstance(type, str) or _TYPE.fullmatch(type) is None):
+        raise BadAttribute(
+            f"{type!r} is no type: one word of letters, digits, '.', '_' and '-', such as {KNOWN_TYPES[1]!r}"
+        )
+    return type
+
+
+def _check_mime_type(mime_type: str | None) -> str | None:
+    if mime_type is not None and (not isinstance(mime_type, str) or _MIME_TYPE.fullmatch(mime_type) is None):
+        raise BadAttribute(f"{mime_type!r} is no mime type such as 'text/plain'")
+    return mime_type
+
+
+def _check_description(text: str | None) -> str | None:
+    if text is not None and not isinstance(text, str):
+        raise BadAttribute(f"a description is text, not {type(text).__name__}")
+    return text or None
+
+
+def _check_artifact_metadata(metadata: Any) -> dict[str, Any]:
+    plain = check_metadata(metadata)
+    for key in plain:
+        if key.startswith(RESERVED_METADATA_PREFIX):
+            raise BadAttribute(
+                f"the metadata key {key!r} is reserved: names that start with {RESERVED_METADATA_PREFIX!r} "
+                "are sessionfs's own"
+            )
+    return plain
+
+
+def _check_parent(id: str) -> str:
+    if not isinstance(id, str) or _ARTIFACT_ID.fullmatch(id) is None:
+        raise BadAttribute(f"{id!r} is no id of an artifact: <session>:<number of the record that stored it>")
+    return id
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_ENCODERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "mode": ("mode", _encode_mode),
+    "uid": ("uid", _same),
+    "gid": ("gid", _same),
+    "mtime_ns": ("mtime", format_time),
+    "atime_ns": ("atime", format_time),
+    "type": ("type", _check_type),
+    "mime_type": ("mime_type", _check_mime_type),
+    "description": ("description", _check_description),
+    "tags": ("tags", check_tags),
+    "metadata": ("metadata", _check_artifact_metadata),
+    "xattrs": ("xattrs", lambda value: encode_xattrs(value) or {}),
+    "parent": ("origin", _check_parent),
+}
+
+
+def _owned(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return *fields* of something new, with this process's owner unless one is named."""
+    if "uid" in fields and "gid" in fields:
+        return fields
+    return {"uid": os.geteuid(), "gid": os.getegid(), **fields}
+
+
+def _copied_fields(node: Node) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "tags": node.tags,
+        "metadata": node.metadata or {},
+        "uid": node.uid,
+        "gid": node.gid,
+    }
+    permissions = stat.S_IMODE(node.mode)
+    if permissions != DEFAULT_PERMISSIONS.get(node.kind):
+        fields["mode"] = format_mode(permissions)
+    if node.xattrs:
+        fields["xattrs"] = encode_xattrs(node.xattrs)
+    for name in ("type", "mime_type", "description"):
+        if getattr(node, name) is not None:
+            fields[name] = getattr(node, name)
+    if node.id and node.is_file:
+        fields["origin"] = node.id
+    return fields
+
+
+def _node(applied: Applied | None) -> Node:
+    assert applied is not None and applied.node is not None
+    return applied.node

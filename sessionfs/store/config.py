@@ -1,0 +1,192 @@
+"""The configuration of a store: ``config.toml``, every key optional.
+
+The keys and their readers are one table; what is not in it is refused, with the nearest key named.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from sessionfs.clock import NS_PER_SECOND
+from sessionfs.durable import Mode
+from sessionfs.errors import InvalidInput
+from sessionfs.objects.database import DEFAULT_THRESHOLD_BYTES
+
+
+class BadConfig(InvalidInput):
+    """config.toml cannot be understood."""
+
+
+class Config(NamedTuple):
+    """What config.toml says; None is no limit."""
+
+    max_sessions: int | None = None  # active ones
+    max_artifacts_per_session: int | None = None
+    max_artifact_bytes: int | None = None
+    max_session_bytes: int | None = None
+    compress: bool = True
+    threshold_bytes: int = DEFAULT_THRESHOLD_BYTES
+    mode: Mode = Mode.RELAXED
+    sync_interval_ns: int = NS_PER_SECOND
+    timeout_ns: int | None = None  # idle for so long, then suspended
+    auto_save_interval_ns: int | None = None
+    keep_versions: int | None = None
+    trash_grace_ns: int = 14 * 86_400 * NS_PER_SECOND
+    delete_finished_after_ns: int | None = None
+    audit_reads: bool = False
+
+
+_SIZE_UNITS = {
+    "": 1, "b": 1,
+    "k": 1 << 10, "kib": 1 << 10, "kb": 10**3,
+    "m": 1 << 20, "mib": 1 << 20, "mb": 10**6,
+    "g": 1 << 30, "gib": 1 << 30, "gb": 10**9,
+    "t": 1 << 40, "tib": 1 << 40, "tb": 10**12,
+}  # fmt: skip
+
+_TIME_UNITS = {
+    "ms": NS_PER_SECOND // 1000,
+    "": NS_PER_SECOND, "s": NS_PER_SECOND,
+    "m": 60 * NS_PER_SECOND, "min": 60 * NS_PER_SECOND,
+    "h": 3600 * NS_PER_SECOND,
+    "d": 86_400 * NS_PER_SECOND,
+    "w": 7 * 86_400 * NS_PER_SECOND,
+}  # fmt: skip
+
+_AMOUNT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
+
+
+def parse_size(value: Any) -> int:
+    """Return the bytes of ``104857600``, ``"100MiB"``, ``"1.5 GB"``; a bare letter is binary.
+
+    Raises:
+        ValueError: It is no size.
+    """
+    return _amount(value, _SIZE_UNITS, 'a size such as 4096 or "100MiB"')
+
+
+def parse_duration(value: Any) -> int:
+    """Return the nanoseconds of ``30`` (seconds), ``"30d"``, ``"1.5h"``.
+
+    Raises:
+        ValueError: It is no duration.
+    """
+    return _amount(value, _TIME_UNITS, 'a time such as 3600 or "30d"')
+
+
+def parse_count(value: Any) -> int:
+    """Return *value* if it is a whole number, not negative.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{value!r} is no whole number of 0 or more")
+    return value
+
+
+def _amount(value: Any, units: dict[str, int], wanted: str) -> int:
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        return int(value * units[""])
+    match = _AMOUNT.fullmatch(value) if isinstance(value, str) else None
+    if match is None or match[2].lower() not in units:
+        raise ValueError(f"{value!r} is not {wanted}")
+    number, unit = match[1], units[match[2].lower()]
+    return int(number) * unit if number.isdecimal() else int(float(number) * unit)
+
+
+def _parse_flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} is neither true nor false")
+    return value
+
+
+def _parse_mode(value: Any) -> Mode:
+    try:
+        return Mode(value)
+    except ValueError as failure:
+        raise ValueError(f'{value!r} is neither "relaxed" nor "full"') from failure
+
+
+KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "limits.max_sessions": ("max_sessions", parse_count),
+    "limits.max_artifacts_per_session": ("max_artifacts_per_session", parse_count),
+    "limits.max_artifact_size": ("max_artifact_bytes", parse_size),
+    "limits.max_session_size": ("max_session_bytes", parse_size),
+    "compression.enabled": ("compress", _parse_flag),
+    "compression.threshold": ("threshold_bytes", parse_size),
+    "durability.mode": ("mode", _parse_mode),
+    "durability.interval": ("sync_interval_ns", parse_duration),
+    "sessions.timeout": ("timeout_ns", parse_duration),
+    "sessions.auto_save_interval": ("auto_save_interval_ns", parse_duration),
+    "retention.keep_versions": ("keep_versions", parse_count),
+    "retention.trash_grace": ("trash_grace_ns", parse_duration),
+    "retention.delete_finished_after": ("delete_finished_after_ns", parse_duration),
+    "events.audit_reads": ("audit_reads", _parse_flag),
+}
+
+_GUARDED = """\
+# Made by: sessionfs init --profile guarded
+
+[limits]
+max_sessions = 100                # active ones
+max_artifacts_per_session = 1000
+max_artifact_size = "100MiB"
+
+[sessions]
+timeout = "1h"
+"""
+
+_DEFAULT = """\
+# Every key is optional; the README lists them all. No limit is set by default.
+"""
+
+PROFILES = {"default": _DEFAULT, "guarded": _GUARDED}
+
+
+def parse_config(text: str, path: str) -> Config:
+    """Return what config.toml says.
+
+    Args:
+        path: Where it stands, for messages.
+
+    Raises:
+        BadConfig: It is no TOML, has a key that sessionfs does not know, or a value it cannot use.
+    """
+    if all(line.lstrip().startswith("#") or not line.strip() for line in text.splitlines()):
+        return Config()  # tomllib costs 12 ms at start-up
+    import tomllib
+
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as failure:
+        raise BadConfig(f"{path} is not valid TOML: {failure}") from failure
+    settings: dict[str, Any] = {}
+    for key, value in _flatten(tables).items():
+        if key not in KEYS:
+            raise BadConfig(f"{path} has the unknown key {key!r}; {_nearest(key)}")
+        field, parse = KEYS[key]
+        try:
+            settings[field] = parse(value)
+        except ValueError as failure:
+            raise BadConfig(f"{path}: {key}: {failure}") from failure
+    return Config(**settings)
+
+
+def _flatten(tables: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tables.items():
+        if isinstance(value, dict):
+            flat.update(_flatten(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _nearest(key: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(key, KEYS, n=1, cutoff=0.0)
+    return f"the nearest known one is {close[0]!r}"

@@ -1,0 +1,126 @@
+"""The fold: what a session's records add up to.
+
+One table says which function applies which type of record. Types that are not in it (``tool.invoked``, ``custom.*``)
+happened, and change nothing but the time of the last change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from sessionfs import sessions
+from sessionfs.artifacts import Applied, Tree
+from sessionfs.artifacts import events as artifact_events
+from sessionfs.clock import parse_time
+from sessionfs.errors import Corrupt, Error
+from sessionfs.log import Record
+from sessionfs.objects import ObjectDatabase
+from sessionfs.sessions import Fields
+from sessionfs.sessions import fields as session_fields
+from sessionfs.state import Changed, State
+
+
+class InconsistentLog(Corrupt):
+    """A whole, linked record says something that cannot have happened."""
+
+
+class Fold:
+    """Fields, tree and state of one session at one moment. Not thread-safe: its session holds the lock."""
+
+    def __init__(self, objects: ObjectDatabase, session_id: str) -> None:
+        self._objects = objects
+        self.fields = Fields(id=session_id)
+        self.tree = Tree.empty(self.load_tree, 0, "")
+        self.state = State(objects.read)
+
+    def load_tree(self, oid: Any) -> bytes:
+        """Read a tree object."""
+        return self._objects.read_json("tree", oid)
+
+    def apply(self, record: Record) -> Applied | None:
+        """Apply one record; says what it did to the tree, if anything.
+
+        Raises:
+            InconsistentLog: It cannot be applied.
+        """
+        step = _STEPS.get(record.type)
+        if step is None:
+            self.fields.updated_at = record.time
+            return None
+        function, decoder = step
+        try:
+            text = record.data if record.data_oid is None else self._objects.read(record.data_oid)
+            return self.apply_decoded(record, decoder.decode(text), function)
+        except (Error, msgspec.MsgspecError, AssertionError, ValueError) as failure:
+            raise InconsistentLog(
+                f"record {record.seq} ({record.type}) of session {self.fields.id} cannot be applied: {failure}; "
+                "see sessionfs fsck"
+            ) from failure
+
+    def apply_decoded(self, record: Record, data: Any, function: Step | None = None) -> Applied | None:
+        """Apply a record whose data is at hand; what :meth:`apply` does after decoding it."""
+        if function is None:
+            step = _STEPS.get(record.type)
+            function = step[0] if step is not None else None
+        applied = function(self, record, data) if function is not None else None
+        self.fields.updated_at = record.time
+        return applied
+
+
+Step = Callable[[Fold, Record, Any], Applied | None]
+
+
+def _created(fold: Fold, record: Record, data: sessions.Created) -> None:
+    fold.fields = session_fields.create(data, time=record.time, actor=record.actor)
+    fold.tree = Tree.empty(fold.load_tree, parse_time(record.time), record.actor)
+
+
+def _updated(fold: Fold, record: Record, data: sessions.Updated) -> None:
+    session_fields.update(fold.fields, data)
+
+
+def _moved(fold: Fold, record: Record, data: sessions.Moved) -> None:
+    session_fields.move(fold.fields, record.type, data, time=record.time)
+
+
+def _deleted(fold: Fold, record: Record, data: object) -> None:
+    fold.fields.deleted = True
+
+
+def _artifact_stored(fold: Fold, record: Record, data: artifact_events.Stored) -> Applied:
+    id = f"{fold.fields.id}:{record.seq}"
+    return fold.tree.store(data, id=id, time_ns=parse_time(record.time), actor=record.actor)
+
+
+def _artifact_updated(fold: Fold, record: Record, data: artifact_events.Updated) -> Applied:
+    return fold.tree.update(data, time_ns=parse_time(record.time))
+
+
+def _artifact_renamed(fold: Fold, record: Record, data: artifact_events.Renamed) -> Applied:
+    return fold.tree.rename(data, time_ns=parse_time(record.time))
+
+
+def _artifact_deleted(fold: Fold, record: Record, data: artifact_events.Deleted) -> Applied:
+    return fold.tree.delete(data, time_ns=parse_time(record.time))
+
+
+def _state_changed(fold: Fold, record: Record, data: Changed) -> None:
+    fold.state.change(data, record.time)
+
+
+_moved_decoder = msgspec.json.Decoder(sessions.Moved)
+
+_STEPS: dict[str, tuple[Step, msgspec.json.Decoder[Any]]] = {
+    "session.created": (_created, msgspec.json.Decoder(sessions.Created)),
+    "session.updated": (_updated, msgspec.json.Decoder(sessions.Updated)),
+    "session.deleted": (_deleted, msgspec.json.Decoder(object)),
+    **dict.fromkeys(sessions.STATUS_AFTER, (_moved, _moved_decoder)),
+    "artifact.stored": (_artifact_stored, msgspec.json.Decoder(artifact_events.Stored)),
+    "artifact.updated": (_artifact_updated, msgspec.json.Decoder(artifact_events.Updated)),
+    "artifact.renamed": (_artifact_renamed, msgspec.json.Decoder(artifact_events.Renamed)),
+    "artifact.deleted": (_artifact_deleted, msgspec.json.Decoder(artifact_events.Deleted)),
+    "state.changed": (_state_changed, msgspec.json.Decoder(Changed)),
+}

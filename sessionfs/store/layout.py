@@ -1,0 +1,131 @@
+"""Where things are in a store (format 1), and what makes a directory one. Knows paths, and nothing of their content.
+
+Cheap to import: plumbing verbs need no more than this and the object database.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from sessionfs.errors import Corrupt, NotFound, Unsupported
+from sessionfs.objects.database import FAN_OUT
+
+FORMAT = 1
+FORMAT_LINE = "sessionfs 1\n"
+
+STORE_VARIABLE = "SESSIONFS_STORE"
+STORE_NAME = ".sessionfs"
+
+
+class NotAStore(NotFound):
+    """The directory is no store."""
+
+
+class NoStore(NotFound):
+    """No store was named, and none was found."""
+
+
+class NewerFormat(Unsupported):
+    """The store was made by a newer sessionfs."""
+
+
+class DamagedFormat(Corrupt):
+    """The store's format file is not what any sessionfs wrote."""
+
+
+class Layout:
+    """The paths of the store at *root*."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.format = f"{root}/format"
+        self.config = f"{root}/config.toml"
+        self.head = f"{root}/HEAD"
+        self.sessions = f"{root}/sessions"
+        self.objects = f"{root}/objects"
+        self.changed = f"{root}/changed"
+        self.hooks = f"{root}/hooks"
+        self.staging = f"{root}/tmp"
+        self.trash = f"{root}/trash"
+        self.locks = f"{root}/locks"
+
+    def session(self, session_id: str) -> str:
+        """The directory of a session."""
+        return f"{self.sessions}/{session_id}"
+
+    def log(self, session_id: str) -> str:
+        """The log of a session."""
+        return f"{self.sessions}/{session_id}/log"
+
+    def refs(self, session_id: str) -> str:
+        """The directory with a session's refs."""
+        return f"{self.sessions}/{session_id}/refs"
+
+    def mark(self, session_id: str) -> str:
+        """The mark that is touched after each append to a session."""
+        return f"{self.changed}/{session_id}"
+
+    def directories(self) -> list[str]:
+        """Every directory that a new store has, parents first."""
+        plain = [self.sessions, self.objects, self.changed, self.hooks, self.staging, self.trash, self.locks]
+        return [*plain, *(f"{self.objects}/{name}" for name in FAN_OUT)]
+
+
+def check_format(root: str) -> None:
+    """Check that the directory at *root* is a store that this build understands.
+
+    Raises:
+        NotAStore: There is no format file.
+        NewerFormat: Its number is larger than ours.
+        DamagedFormat: It says something else.
+    """
+    try:
+        with open(f"{root}/format", encoding="utf-8", errors="replace") as file:
+            line = file.read(100)
+    except (FileNotFoundError, NotADirectoryError) as failure:
+        raise NotAStore(
+            f"{root} is no sessionfs store: it has no file 'format'; make one with: sessionfs init {root}"
+        ) from failure
+    if line == FORMAT_LINE:
+        return
+    words = line.split()
+    if len(words) == 2 and words[0] == "sessionfs" and words[1].isdecimal() and int(words[1]) > FORMAT:
+        raise NewerFormat(f"{root} has format {words[1]}; this sessionfs knows format {FORMAT}: use a newer sessionfs")
+    raise DamagedFormat(
+        f"the file {root}/format says {line[:40]!r}, which no sessionfs wrote; restore it: {FORMAT_LINE!r}"
+    )
+
+
+def is_store(root: str) -> bool:
+    """Say whether the directory at *root* claims to be a store, of whatever format."""
+    return os.path.isfile(f"{root}/format") and os.path.isdir(f"{root}/sessions")
+
+
+def find_store(env: Mapping[str, str], cwd: str, *, for_creation: bool = False) -> str:
+    """Return the directory of the store that is meant when nobody names one.
+
+    It is ``$SESSIONFS_STORE``; else the nearest ``.sessionfs`` in *cwd* or above; else ``sessionfs`` in the user's
+    data directory (``$XDG_DATA_HOME``, ``~/.local/share``).
+
+    Raises:
+        NoStore: None of these is a store (with *for_creation* the last one is returned all the same).
+    """
+    named = env.get(STORE_VARIABLE)
+    if named:
+        return named
+    directory = os.path.abspath(cwd)
+    while True:
+        if is_store(os.path.join(directory, STORE_NAME)):
+            return os.path.join(directory, STORE_NAME)
+        if directory == os.path.dirname(directory):
+            break
+        directory = os.path.dirname(directory)
+    data_home = env.get("XDG_DATA_HOME") or os.path.join(env.get("HOME") or os.path.expanduser("~"), ".local", "share")
+    fallback = os.path.join(data_home, "sessionfs")
+    if for_creation or is_store(fallback):
+        return fallback
+    raise NoStore(
+        f"no store was named, and there is none at $SESSIONFS_STORE, at .sessionfs here or above, or at {fallback}; "
+        "make one with: sessionfs init"
+    )

@@ -1,0 +1,453 @@
+"""An open session: its log, and what the log adds up to.
+
+Every change goes the same way: take the log's lock, read what others appended, check that the change is allowed,
+append its record, apply the record. Whatever is derived is derived from the record, in the process that wrote it
+as in all others.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from sessionfs.artifacts import Applied, Directory, Tree
+from sessionfs.clock import Clock, parse_time
+from sessionfs.errors import Conflict, Denied, Error, NoSpace, NotFound
+from sessionfs.log import Log, NoSuchLog, Position, Record, encode_data
+from sessionfs.objects import ObjectDatabase
+from sessionfs.oid import ObjectId
+from sessionfs.sessions import (
+    Moved,
+    SessionInfo,
+    Status,
+    Updated,
+    check_metadata,
+    check_name,
+    check_tags,
+    parse_status,
+    transition,
+)
+from sessionfs.store import snapshot as snapshots
+from sessionfs.store.config import Config
+from sessionfs.store.fold import Fold
+
+if TYPE_CHECKING:
+    from sessionfs.store.artifacts import Artifacts
+    from sessionfs.store.values import Values
+
+# A record's data beyond this goes to an object, which leaves room for the rest of the line.
+_MAX_DATA_BYTES = 60 << 10
+
+# A snapshot when so many records have come since the last one: 500 cost about 1 ms to fold. Also only when those
+# records are at least as long as what the snapshot has to write, so that all snapshots together stay within the
+# log's own length however large a directory is.
+_TAIL_RECORDS = 500
+_ENTRY_BYTES = 300
+
+MakeIno = Callable[[], int]
+
+
+class NoSuchSession(NotFound, KeyError):
+    """No session has this id."""
+
+
+class SessionExists(Conflict):
+    """A session of this id is there already."""
+
+
+class SessionNotWritable(Denied):
+    """The session is suspended or finished, so it is read-only."""
+
+    errno = 30  # EROFS
+
+
+def random_ino() -> int:
+    """Return a number for a new inode.
+
+    Random, so that it can be known before its record is written and stays with the inode in every fork; 52 bits,
+    so that JSON readers with floating-point numbers keep it.
+    """
+    return random.getrandbits(52) | 1 << 51
+
+
+class Session:
+    """One session of a store; one object per process and id. Thread-safe.
+
+    ``foreign`` is called, with the lock held, for what other processes did: once per record that was read.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        objects: ObjectDatabase,
+        config: Config,
+        session_id: str,
+        *,
+        actor: str,
+        clock: Clock,
+        make_ino: MakeIno = random_ino,
+    ) -> None:
+        self.id = session_id
+        self.log = log
+        self.objects = objects
+        self.config = config
+        self.actor = actor
+        self.clock = clock
+        self.make_ino = make_ino
+        self.foreign: Callable[[Record, Applied | None], None] | None = None
+        self.fold = Fold(objects, session_id)
+        self._snapshot: tuple[int, int, ObjectId | None] = (
+            0,
+            0,
+            None,
+        )  # next seq, offset, oid of the newest one
+        self._next_snapshot_seq = _TAIL_RECORDS
+        self._writing = _Writing(self)
+        self._depth = 0
+        self._appended = False
+
+    # Opening
+
+    def open(self) -> None:
+        """Read the session: from its newest snapshot if there is a good one, else from its first record.
+
+        Raises:
+            NoSuchSession: There is none, or it was deleted.
+        """
+        with self.log.lock:
+            try:
+                base = self.log.newest_base()
+                if not self._open_at(base):
+                    self._open_at_start()
+            except NoSuchLog as failure:
+                raise self._no_such_session() from failure
+            self._check_there()
+
+    def _open_at(self, base: int) -> bool:
+        """Open from the snapshot that the record at offset *base* names; False when that does not work."""
+        record = self.log.record_at(base)
+        if record is None:
+            return False
+        try:
+            oid = msgspec.json.decode(record.data, type=Moved).snapshot
+            if oid is None:
+                return False
+            snapshot = snapshots.read(self.objects, oid)
+            if snapshot.session.id != self.id:
+                return False
+            position = snapshots.restore(self.objects, snapshot, self.fold)
+        except (Error, msgspec.MsgspecError):
+            return False  # it only saves time; fsck reports it
+        self.log.seek(position)
+        self._note_snapshot(position, oid)
+        self._apply(self.log.read_new(), tell=False)
+        return self.log.position.offset > base
+
+    def _open_at_start(self) -> None:
+        self.fold = Fold(self.objects, self.id)
+        self.log.seek(Position(0, 0, self.id, 0))
+        self._note_snapshot(self.log.position, None)
+        self._apply(self.log.read_new(), tell=False)
+
+    def _check_there(self) -> None:
+        if self.log.position.seq == 0 or self.fold.fields.deleted:
+            if self.log.damage is not None:
+                raise self.log.damage
+            raise self._no_such_session()
+
+    def _no_such_session(self) -> NoSuchSession:
+        return NoSuchSession(f"there is no session {self.id!r} in this store")
+
+    # Reading
+
+    @property
+    def tree(self) -> Tree:
+        """The live artifacts."""
+        return self.fold.tree
+
+    @property
+    def status(self) -> Status:
+        """Where it is in its life."""
+        return self.fold.fields.status
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether changes are possible: it is active and its log is whole."""
+        return self.fold.fields.status is Status.ACTIVE and self.log.damage is None
+
+    @property
+    def artifacts(self) -> Artifacts:
+        """The verbs that change artifacts."""
+        from sessionfs.store.artifacts import Artifacts
+
+        return Artifacts(self)
+
+    @property
+    def values(self) -> Values:
+        """The verbs that change state."""
+        from sessionfs.store.values import Values
+
+        return Values(self)
+
+    def refresh(self) -> bool:
+        """Read what other processes appended; True when there was something. Costs 0.5 us when there is nothing.
+
+        Raises:
+            NoSuchSession: It was deleted.
+        """
+        log = self.log
+        with log.lock:
+            try:
+                records = log.read_new()
+            except NoSuchLog as failure:
+                raise self._no_such_session() from failure
+            if not records:
+                return False
+            self._apply(records, tell=True)
+            self._check_there()
+            return True
+
+    def info(self) -> SessionInfo:
+        """Return what the session is now, as far as it has been read."""
+        with self.log.lock:
+            fields = self.fold.fields
+            return SessionInfo(
+                id=self.id,
+                name=fields.name,
+                description=fields.description,
+                tags=fields.tags,
+                metadata=fields.metadata,
+                parent=fields.parent,
+                status=fields.status,
+                reason=fields.reason,
+                created_by=fields.created_by,
+                created_ns=parse_time(fields.created_at),
+                updated_ns=parse_time(fields.updated_at),
+                started_ns=parse_time(fields.started_at),
+                ended_ns=None if fields.ended_at is None else parse_time(fields.ended_at),
+                artifact_count=self.fold.tree.artifact_count,
+                size=self.fold.tree.size,
+                stored_size=self.fold.tree.stored_size,
+                event_count=self.log.position.seq,
+                state_count=len(self.fold.state),
+                damage=None if self.log.damage is None else str(self.log.damage),
+            )
+
+    def records(self, start_seq: int = 0) -> Iterator[tuple[bytes, Record]]:
+        """Yield each line of the log with its record, from number *start_seq*.
+
+        Raises:
+            CorruptLog: At a damaged record, after all good ones before it.
+        """
+        for line, record in self.log.lines():
+            if record.seq >= start_seq:
+                yield line, record
+
+    def _apply(self, records: list[Record], *, tell: bool) -> None:
+        for record in records:
+            applied = self.fold.apply(record)
+            if tell and self.foreign is not None:
+                self.foreign(record, applied)
+        if records:
+            self._follow_base(records[-1])
+
+    def _follow_base(self, last: Record) -> None:
+        """Note a snapshot that another process wrote, so that this one does not write the same again."""
+        if last.base > self._snapshot[1]:
+            self._snapshot = (last.seq, last.base, self._snapshot[2])
+            self._next_snapshot_seq = last.seq + _TAIL_RECORDS
+
+    # Writing
+
+    def writing(self) -> _Writing:
+        """Return a context in which records can be appended: nobody else appends, and all others' are applied.
+
+        Raises:
+            CorruptLog, LockHeld: On entering.
+            NoSuchSession: On entering: it was deleted.
+
+        Durability:
+            When the outermost context ends, its records are as safe as the durability mode says.
+        """
+        return self._writing
+
+    def append(self, type: str, data: Any, *, names_snapshot: bool = False) -> Applied | None:
+        """Append one record and apply it; the caller is inside :meth:`writing` and has checked the change.
+
+        Raises:
+            NoSpace, ReadOnlyStore: Nothing was written.
+        """
+        text = encode_data(data)
+        data_oid = None
+        if len(text) > _MAX_DATA_BYTES:
+            data_oid = self.objects.put_bytes(text).oid
+        raw = msgspec.Raw(text) if data_oid is None else None
+        record = self.log.append(
+            self.clock, type, raw, actor=self.actor, data_oid=data_oid, names_snapshot=names_snapshot
+        )
+        self._appended = True
+        return self.fold.apply_decoded(record, data)
+
+    def check_writable(self) -> None:
+        """Check that the session is active.
+
+        Raises:
+            SessionNotWritable: It is not.
+        """
+        status = self.fold.fields.status
+        if status is not Status.ACTIVE:
+            way = "resume it first" if status is Status.SUSPENDED else "create a new session, or a child of it"
+            raise SessionNotWritable(f"session {self.id} is {status.value}, so it is read-only; {way}")
+
+    def record(self, type: str, data: dict[str, Any]) -> int:
+        """Append a record that changes nothing but history, and return its number."""
+        with self.writing():
+            self.check_writable()
+            seq = self.log.position.seq
+            self.append(type, data)
+            return seq
+
+    # Lifecycle
+
+    def suspend(self) -> None:
+        """Make it read-only for a while."""
+        self._move(Status.SUSPENDED)
+
+    def resume(self) -> None:
+        """Go on with a suspended session."""
+        self._move(Status.ACTIVE)
+
+    def complete(self) -> None:
+        """End it well."""
+        self._move(Status.COMPLETED)
+
+    def fail(self, reason: str) -> None:
+        """End it badly; *reason* says why."""
+        self._move(Status.FAILED, reason)
+
+    def archive(self) -> None:
+        """Put a finished session away."""
+        self._move(Status.ARCHIVED)
+
+    def set_status(self, word: str, reason: str | None = None) -> None:
+        """Move it to the status that *word* names."""
+        self._move(parse_status(word), reason)
+
+    def _move(self, new: Status, reason: str | None = None) -> None:
+        with self.writing():
+            event = transition(self.id, self.fold.fields.status, new)
+            # Coming back needs no snapshot: suspending wrote one.
+            oid = None if new is Status.ACTIVE else self._write_snapshot()
+            self.append(event, Moved(reason=reason, snapshot=oid), names_snapshot=oid is not None)
+
+    def save(self) -> ObjectId:
+        """Write a snapshot, so that the next opening is fast, and return its id."""
+        with self.writing():
+            oid = self._write_snapshot()
+            self.append("session.saved", Moved(snapshot=oid), names_snapshot=True)
+            return oid
+
+    def update(self, **changes: Any) -> None:
+        """Set ``name``, ``description``, ``tags`` or ``metadata``; what is not given stays.
+
+        Raises:
+            BadField: One of them cannot be what was given; nothing was changed.
+        """
+        data = Updated()
+        for field, value in changes.items():
+            setattr(data, field, _FIELD_CHECKS[field](value))
+        with self.writing():
+            self.check_writable()
+            self.append("session.updated", data)
+
+    def _write_snapshot(self) -> ObjectId:
+        position = self.log.position
+        parents = [] if self._snapshot[2] is None else [self._snapshot[2]]
+        oid = snapshots.write(self.objects, self.fold, position, parents)
+        self._note_snapshot(position, oid)
+        return oid
+
+    def _note_snapshot(self, position: Position, oid: ObjectId | None) -> None:
+        self._snapshot = (position.seq, position.offset, oid)
+        self._next_snapshot_seq = position.seq + _TAIL_RECORDS
+
+    def _save_long_tail(self) -> None:
+        """Write a snapshot if the tail has become long enough to pay for it."""
+        position = self.log.position
+        self._next_snapshot_seq = position.seq + _TAIL_RECORDS
+        if position.offset - self._snapshot[1] < _ENTRY_BYTES * _changed_entries(self.fold.tree.root):
+            return
+        try:
+            oid = self._write_snapshot()
+            self.append("session.saved", Moved(snapshot=oid), names_snapshot=True)
+        except NoSpace:
+            # The change itself is in the log; a snapshot only saves time, and is tried again later.
+            self._next_snapshot_seq = position.seq + _TAIL_RECORDS
+
+
+def _changed_entries(directory: Directory) -> int:
+    """Return how many entries a snapshot would have to write."""
+    if directory.tree is not None:
+        return 0
+    entries = directory.entries().values()
+    return len(entries) + sum(_changed_entries(node) for node in entries if isinstance(node, Directory))
+
+
+def _check_description(text: str | None) -> str | None:
+    return text if text is None else str(text)
+
+
+_FIELD_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "name": check_name,
+    "description": _check_description,
+    "tags": check_tags,
+    "metadata": check_metadata,
+}
+
+
+class _Writing:
+    """What :meth:`Session.writing` returns."""
+
+    __slots__ = ("_log_writing", "_session")
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._log_writing = session.log.writing()
+
+    def __enter__(self) -> Session:
+        session = self._session
+        try:
+            records = self._log_writing.__enter__()
+        except NoSuchLog as failure:
+            raise session._no_such_session() from failure
+        session._depth += 1
+        if records:
+            try:
+                session._apply(records, tell=True)
+                session._check_there()
+            except BaseException:
+                session._depth -= 1
+                self._log_writing.__exit__(None, None, None)
+                raise
+        return session
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        session = self._session
+        outermost = session._depth == 1
+        try:
+            if outermost and error is None and session.log.position.seq >= session._next_snapshot_seq:
+                session._save_long_tail()
+        finally:
+            session._depth -= 1
+            appended = outermost and session._appended
+            if appended:
+                session._appended = False
+            self._log_writing.__exit__(None, None, None)
+        if appended:
+            session.log.commit()

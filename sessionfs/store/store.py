@@ -1,0 +1,385 @@
+"""The store: the directory with everything in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Any
+
+from sessionfs import refs
+from sessionfs.clock import Clock, format_time, system_clock
+from sessionfs.durable import Disk, Mode, OsDisk, Unsynced
+from sessionfs.durable.publish import make_directory, publish
+from sessionfs.errors import Conflict, InvalidInput, NotFound, from_os_error
+from sessionfs.log import Log
+from sessionfs.sessions import (
+    FINISHED,
+    Created,
+    Filter,
+    MakeId,
+    SessionInfo,
+    Status,
+    arrange,
+    check_id,
+    check_metadata,
+    check_name,
+    check_tags,
+    uuid7,
+)
+from sessionfs.store.artifacts import LimitReached
+from sessionfs.store.config import PROFILES
+from sessionfs.store.content import open_objects, read_config
+from sessionfs.store.layout import FORMAT_LINE, Layout, check_format, is_store
+from sessionfs.store.session import MakeIno, NoSuchSession, Session, SessionExists, random_ino
+
+# How many sessions stay open, with up to two descriptors each: far below a limit of 1,024.
+_OPEN_SESSIONS = 256
+
+
+class StoreExists(Conflict):
+    """There is a store already, or something that is none."""
+
+
+class UnknownProfile(InvalidInput):
+    """No profile for new stores has this name."""
+
+
+class AmbiguousName(InvalidInput):
+    """Several sessions could be meant."""
+
+
+class NoCurrentSession(NotFound):
+    """No session is the current one."""
+
+
+class Store:
+    """An open store. Thread-safe, and safe beside other processes."""
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        actor: str | None = None,
+        disk: Disk | None = None,
+        clock: Clock = system_clock,
+        make_id: MakeId | None = None,
+        make_ino: MakeIno = random_ino,
+    ) -> None:
+        """Open the store at *path*.
+
+        Args:
+            actor: Who does what is done through this object; ``uid:<number>`` by default.
+            disk, clock, make_id, make_ino: The outside world; tests pass their own.
+
+        Raises:
+            NotAStore, NewerFormat, DamagedFormat, BadConfig: It cannot be opened.
+        """
+        self.path = os.path.abspath(path)
+        self.layout = Layout(self.path)
+        check_format(self.path)
+        self.config = read_config(self.layout.config)
+        self.disk: Disk = disk if disk is not None else OsDisk()
+        self.clock = clock
+        self.actor = actor if actor is not None else f"uid:{os.geteuid()}"
+        self.unsynced = Unsynced(self.disk)
+        self.objects = open_objects(self.layout, self.config, self.disk, self.unsynced)
+        self._make_id = make_id if make_id is not None else lambda: uuid7(clock)
+        self._make_ino = make_ino
+        self._lock = threading.RLock()
+        self._open: OrderedDict[str, Session] = OrderedDict()
+        self._finished: set[str] = set()  # nobody comes back from there, so they need not be looked at again
+
+    @staticmethod
+    def create(path: str, *, profile: str = "default", disk: Disk | None = None) -> None:
+        """Make a new store at *path*, a directory that is missing or empty.
+
+        The file ``format`` comes last: what was interrupted is no store yet, and can be made again.
+
+        Raises:
+            StoreExists: There is a store, or a directory with other things in it.
+            UnknownProfile: *profile* is neither ``default`` nor ``guarded``.
+
+        Durability:
+            Survives a power cut.
+        """
+        if profile not in PROFILES:
+            raise UnknownProfile(f"there is no profile {profile!r}; these exist: {', '.join(PROFILES)}")
+        layout = Layout(os.path.abspath(path))
+        disk = disk if disk is not None else OsDisk()
+        if is_store(layout.root):
+            raise StoreExists(f"there is already a store at {layout.root}")
+        try:
+            os.makedirs(layout.root, exist_ok=True)
+            foreign = set(disk.listdir(layout.root)) - {os.path.basename(name) for name in _own_names(layout)}
+            if foreign:
+                raise StoreExists(
+                    f"{layout.root} is not empty (it has {sorted(foreign)[0]!r}); name an empty or new directory"
+                )
+            for directory in layout.directories():
+                make_directory(disk, Mode.RELAXED, directory)
+            unsynced = Unsynced(disk)
+            for target, text in ((layout.config, PROFILES[profile]), (layout.format, FORMAT_LINE)):
+                publish(disk, unsynced, Mode.FULL, text.encode(), target, staging=layout.staging)
+            os.chmod(layout.config, 0o644)
+        except FileExistsError as failure:
+            raise StoreExists(f"{layout.root} is a file, so it cannot become a store") from failure
+        except OSError as failure:
+            raise from_os_error(failure, f"make a store at {layout.root}") from failure
+
+    def close(self) -> None:
+        """Sync what is owed, and let go of every descriptor; the object can go on being used."""
+        self.sync()
+        with self._lock:
+            for session in self._open.values():
+                session.log.rest()
+
+    def sync(self) -> None:
+        """Put everything this process wrote on stable storage."""
+        try:
+            self.unsynced.sync()
+        except OSError as failure:
+            raise from_os_error(failure, f"sync the store {self.path}") from failure
+
+    # Sessions
+
+    def session_ids(self) -> list[str]:
+        """Return the ids of all sessions, sorted; those of UUIDs by time."""
+        try:
+            names = self.disk.listdir(self.layout.sessions)
+        except OSError as failure:
+            raise from_os_error(failure, f"list the sessions of {self.path}") from failure
+        return sorted(names)
+
+    def session(self, session_id: str) -> Session:
+        """Return the session with exactly this id, up to date.
+
+        Raises:
+            BadSessionId: No session can have it.
+            NoSuchSession: None has.
+        """
+        check_id(session_id)
+        with self._lock:
+            session = self._open.get(session_id)
+            if session is not None:
+                self._open.move_to_end(session_id)
+        if session is not None:
+            try:
+                session.refresh()
+                return session
+            except NoSuchSession:
+                self._forget(session)  # deleted; perhaps another one was created under the same id since
+        session = self._new_session(session_id)
+        session.open()
+        return self._keep(session)
+
+    def create_session(
+        self,
+        *,
+        session_id: str | None = None,
+        name: str | None = None,
+        description: str | None = None,
+        tags: Iterable[str] = (),
+        metadata: dict[str, Any] | None = None,
+        parent: str | None = None,
+    ) -> Session:
+        """Make a new session.
+
+        Args:
+            session_id: A slug; a UUIDv7 by default.
+            parent: The id of an existing session.
+
+        Raises:
+            SessionExists: The id is taken.
+            NoSuchSession: There is no such parent.
+            LimitReached: As many sessions are active as config.toml allows.
+            BadSessionId, BadField: Nothing was made.
+
+        Durability:
+            As the durability mode says.
+        """
+        session_id = check_id(session_id) if session_id is not None else self._make_id()
+        data = Created(
+            id=session_id,
+            name=check_name(name),
+            description=description,
+            tags=check_tags(tags),
+            metadata=check_metadata(metadata) if metadata else {},
+            parent=self.session(parent).id if parent is not None else None,
+        )
+        self._check_session_limit()
+        session = self._new_session(session_id)
+        session.log.create()
+        try:
+            with session.writing():
+                # What a crash left without a first record is taken over: there is no session yet.
+                if session.log.position.seq > 0:
+                    raise SessionExists(f"there is already a session {session_id!r}; choose another id")
+                session.append("session.created", data)
+        except NoSuchSession:
+            # Deleted, but a crash kept it from reaching the trash: finish that, then begin again.
+            self._move_to_trash(session)
+            return self.create_session(
+                session_id=session_id,
+                name=name,
+                description=description,
+                tags=tags,
+                metadata=metadata,
+                parent=parent,
+            )
+        return self._keep(session)
+
+    def delete_session(self, session_id: str) -> str:
+        """Move a session to the trash and return where it is there.
+
+        Its log says so first: a writer in another process that still has it open finds that out with its next write.
+        """
+        session = self.session(session_id)
+        with session.writing():
+            session.append("session.deleted", {})
+        return self._move_to_trash(session)
+
+    def _move_to_trash(self, session: Session) -> str:
+        moment = format_time(self.clock()).replace(":", "").replace("-", "")
+        target = f"{self.layout.trash}/{session.id}@{moment}"
+        try:
+            self.disk.rename(self.layout.session(session.id), target)
+            with contextlib.suppress(FileNotFoundError):
+                self.disk.unlink(self.layout.mark(session.id))
+            if self.config.mode is Mode.FULL:
+                self.disk.sync_directory(self.layout.trash)
+                self.disk.sync_directory(self.layout.sessions)
+        except OSError as failure:
+            raise from_os_error(failure, f"move session {session.id} to the trash") from failure
+        self._forget(session)
+        return target
+
+    def sessions(
+        self,
+        wanted: Filter | None = None,
+        *,
+        sort: str = "created",
+        reverse: bool = False,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> list[SessionInfo]:
+        """Return what *wanted* asks for; see :func:`sessionfs.sessions.arrange`."""
+        infos = (self._info(session_id) for session_id in self.session_ids())
+        chosen = [info for info in infos if info is not None and (wanted is None or wanted.matches(info))]
+        return arrange(chosen, sort=sort, reverse=reverse, offset=offset, limit=limit)
+
+    def resolve(self, text: str, *, current: str | None = None) -> Session:
+        """Return the session that *text* names: an id, a unique prefix of one, a unique name, or ``@``.
+
+        Args:
+            current: What ``@`` stands for; HEAD by default.
+
+        Raises:
+            NoSuchSession: None is named so.
+            AmbiguousName: Several are; the message lists them.
+            NoCurrentSession: ``@``, and there is none.
+        """
+        if text == "@":
+            current = current or self.head()
+            if current is None:
+                raise NoCurrentSession("there is no current session; choose one with: sessionfs use SESSION")
+            return self.session(current) if current == "@" else self.resolve(current)
+        ids = self.session_ids()
+        if text in ids:
+            with contextlib.suppress(NoSuchSession):
+                return self.session(text)
+        matching = [session_id for session_id in ids if text and session_id.startswith(text)]
+        if not matching:
+            matching = [info.id for info in self.sessions() if info.name == text]
+        if not matching:
+            raise NoSuchSession(
+                f"no session has the id, the start of an id, or the name {text!r}; see: sessionfs session list"
+            )
+        if len(matching) > 1:
+            shown = ", ".join(matching[:5]) + (", …" if len(matching) > 5 else "")
+            raise AmbiguousName(f"{text!r} could be {len(matching)} sessions ({shown}); write more of the id")
+        return self.session(matching[0])
+
+    # The current session
+
+    def head(self) -> str | None:
+        """Return the id of the current session, if one is set."""
+        return refs.read(self.disk, self.layout.head)
+
+    def set_head(self, session_id: str | None) -> None:
+        """Make a session the current one; None for none.
+
+        Raises:
+            NoSuchSession: There is no such session.
+        """
+        value = refs.NONE if session_id is None else self.session(session_id).id
+        refs.update(self.disk, self.clock, self.unsynced, self.config.mode, self.layout.head, value, actor=self.actor)
+
+    # Inside
+
+    def _new_session(self, session_id: str) -> Session:
+        log = Log(
+            self.disk,
+            self.layout.log(session_id),
+            session_id,
+            mark_path=self.layout.mark(session_id),
+            staging=self.layout.staging,
+            unsynced=self.unsynced,
+            mode=self.config.mode,
+        )
+        return Session(
+            log,
+            self.objects,
+            self.config,
+            session_id,
+            actor=self.actor,
+            clock=self.clock,
+            make_ino=self._make_ino,
+        )
+
+    def _keep(self, session: Session) -> Session:
+        """Remember an open session; the one that another thread opened meanwhile wins."""
+        with self._lock:
+            kept = self._open.setdefault(session.id, session)
+            self._open.move_to_end(session.id)
+            while len(self._open) > _OPEN_SESSIONS:
+                _, old = self._open.popitem(last=False)
+                old.log.rest()
+            return kept
+
+    def _forget(self, session: Session) -> None:
+        with self._lock:
+            if self._open.get(session.id) is session:
+                del self._open[session.id]
+        session.log.rest()
+
+    def _info(self, session_id: str) -> SessionInfo | None:
+        """Return what a session is now; None if it is gone, or never came to be."""
+        try:
+            return self.session(session_id).info()
+        except (NoSuchSession, InvalidInput):
+            return None
+
+    def _check_session_limit(self) -> None:
+        limit = self.config.max_sessions
+        if limit is None:
+            return
+        active = 0
+        for session_id in self.session_ids():
+            if session_id in self._finished:
+                continue
+            info = self._info(session_id)
+            if info is not None and info.status in FINISHED:
+                self._finished.add(session_id)
+            active += info is not None and info.status is Status.ACTIVE
+        if active >= limit:
+            raise LimitReached(
+                f"limits.max_sessions is {limit}, and {active} sessions are active; "
+                f"complete one, or change it in {self.layout.config}"
+            )
+
+
+def _own_names(layout: Layout) -> list[str]:
+    return [layout.config, layout.format, *layout.directories()]
