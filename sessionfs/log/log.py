@@ -32,6 +32,7 @@ from sessionfs.log.record import (
 from sessionfs.oid import ObjectId, hash_bytes
 
 _READ_BYTES = 4 << 20
+_SHORT_READ_BYTES = 2 << 10
 
 
 class NoSuchLog(NotFound):
@@ -133,19 +134,25 @@ class Log:
         """Return the offset of the newest record that names a snapshot; 0 when none does or the end is unreadable."""
         fd = self._descriptor()
         size = self._disk.size(fd)
-        start = max(0, size - 2 * MAX_RECORD_BYTES)
-        lines = self._disk.pread(fd, size - start, start).split(b"\n")[:-1]
-        for line in reversed(lines):
-            record = parse_line(line)
-            if record is not None:
-                return record.base
+        # Most lines are short: a small read usually holds the last one, a large one always.
+        for length in (_SHORT_READ_BYTES, 2 * MAX_RECORD_BYTES):
+            start = max(0, size - length)
+            lines = self._disk.pread(fd, size - start, start).split(b"\n")
+            lines.pop()  # what follows the last line feed is no line
+            for line in reversed(lines):
+                record = parse_line(line)
+                if record is not None:
+                    return record.base
         return 0
 
     def record_at(self, offset: int) -> Record | None:
         """Return the record that starts at *offset* bytes, or None. Its chain is not checked."""
-        data = self._disk.pread(self._descriptor(), MAX_RECORD_BYTES, offset)
-        line, newline, _ = data.partition(b"\n")
-        return parse_line(line) if newline else None
+        fd = self._descriptor()
+        for length in (_SHORT_READ_BYTES, MAX_RECORD_BYTES):
+            line, newline, _ = self._disk.pread(fd, length, offset).partition(b"\n")
+            if newline:
+                return parse_line(line)
+        return None
 
     def read_new(self) -> list[Record]:
         """Return the records that were appended since the last call, by whichever process, and move past them.
