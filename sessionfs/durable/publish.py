@@ -65,7 +65,7 @@ def place(
     except FileNotFoundError:
         # A copy of a store may lack empty directories; the directory is made again, and its own name synced.
         directory = os.path.dirname(target)
-        make_directory(disk, mode, directory)
+        make_directory(disk, unsynced, mode, directory)
         placed = disk.name_temporary(temporary, target, replace=replace)
     if mode is Mode.FULL:
         # Also when somebody else placed it: their sync may not have happened yet, and our caller's record needs it.
@@ -75,18 +75,26 @@ def place(
     return placed
 
 
-def make_directory(disk: Disk, mode: Mode, path: str) -> None:
+def make_directory(disk: Disk, unsynced: Unsynced, mode: Mode, path: str) -> None:
     """Make the directory at *path*, or accept that it is there.
 
     Durability:
-        full: the new name survives a power cut.
+        relaxed: its name survives a power cut after the next sync. full: it survives a power cut.
     """
     try:
         disk.mkdir(path)
     except FileExistsError:
         return
+    sync_name(disk, unsynced, mode, path)
+
+
+def sync_name(disk: Disk, unsynced: Unsynced, mode: Mode, path: str) -> None:
+    """Make the name *path*, which is new, as safe as the mode says."""
+    directory = os.path.dirname(path)
     if mode is Mode.FULL:
-        disk.sync_directory(os.path.dirname(path))
+        disk.sync_directory(directory)
+    else:
+        unsynced.add_directory(directory)
 
 
 def append(disk: Disk, fd: int, data: bytes, end: int) -> None:

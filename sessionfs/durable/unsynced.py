@@ -21,6 +21,7 @@ class Unsynced:
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
         self._files: set[str] = set()
+        self._directories: set[str] = set()
         self._logs: set[str] = set()
         self._syncing = threading.Lock()
         self._changed = threading.Event()
@@ -28,6 +29,11 @@ class Unsynced:
     def add_file(self, path: str) -> None:
         """Owe a sync to a newly named file and to its directory."""
         self._files.add(path)
+        self._changed.set()
+
+    def add_directory(self, path: str) -> None:
+        """Owe a sync to a directory in which a name has appeared."""
+        self._directories.add(path)
         self._changed.set()
 
     def add_log(self, path: str) -> None:
@@ -47,7 +53,7 @@ class Unsynced:
     @property
     def empty(self) -> bool:
         """Whether nothing is owed."""
-        return not (self._files or self._logs)
+        return not (self._files or self._directories or self._logs)
 
     def sync(self) -> None:
         """Put everything owed on stable storage.
@@ -63,33 +69,37 @@ class Unsynced:
             # Logs first: what they name was published before, so it is in the files taken after them.
             logs, self._logs = self._logs, set()
             files, self._files = self._files, set()
-            if not (files or logs):
-                return
+            directories, self._directories = self._directories, set()
             try:
-                self._sync(files, logs)
+                self._sync(files, directories, logs)
             except OSError:
                 self._files |= files
+                self._directories |= directories
                 self._logs |= logs
                 raise
 
-    def _sync(self, files: set[str], logs: set[str]) -> None:
+    def _sync(self, files: set[str], directories: set[str], logs: set[str]) -> None:
         disk = self._disk
         if len(files) > _MANY_FILES:
             disk.sync_all(next(iter(files)))
         for path in files:
             self._sync_file(path, data_only=False)
-        for directory in {os.path.dirname(path) for path in files}:
-            disk.sync_directory(directory)
+        for directory in directories | {os.path.dirname(path) for path in files}:
+            self._sync_directory(directory)
         for path in logs:
-            if self._sync_file(path, data_only=True):
-                directory = os.path.dirname(path)
-                disk.sync_directory(directory)
+            self._sync_file(path, data_only=True)
 
-    def _sync_file(self, path: str, *, data_only: bool) -> bool:
+    def _sync_directory(self, path: str) -> None:
+        try:
+            self._disk.sync_directory(path)
+        except FileNotFoundError:
+            return  # as below
+
+    def _sync_file(self, path: str, *, data_only: bool) -> None:
         try:
             fd = self._disk.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
-            return False  # moved to the trash, or a session deleted since: nothing is owed to it
+            return  # moved to the trash, or a session deleted since: nothing is owed to it
         try:
             if data_only:
                 self._disk.fdatasync(fd)
@@ -97,4 +107,3 @@ class Unsynced:
                 self._disk.fsync(fd)
         finally:
             self._disk.close(fd)
-        return True

@@ -17,8 +17,8 @@ import msgspec
 
 from sessionfs.clock import Clock, format_time
 from sessionfs.durable import Disk, GroupCommit, Mode, Unsynced, append, write_all
-from sessionfs.durable.publish import make_directory
-from sessionfs.errors import NotFound, from_os_error
+from sessionfs.durable.publish import make_directory, sync_name
+from sessionfs.errors import NotFound, ReadOnlyStore, from_os_error
 from sessionfs.log.damage import CorruptLog, is_damage
 from sessionfs.log.record import (
     MAX_RECORD_BYTES,
@@ -78,6 +78,7 @@ class Log:
         self._mode = mode
         self._group = GroupCommit()
         self._fd: int | None = None
+        self._is_read_only = False
         self._writers = 0
         self._refused_size = -1  # the length at which what follows the position was found not to be records
         _open_logs.add(self)
@@ -87,8 +88,9 @@ class Log:
     def create(self) -> None:
         """Open the file, making it and its directory if needed."""
         try:
-            make_directory(self._disk, self._mode, os.path.dirname(self.path))
+            make_directory(self._disk, self._unsynced, self._mode, os.path.dirname(self.path))
             self._fd = self._disk.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC)
+            sync_name(self._disk, self._unsynced, self._mode, self.path)
         except OSError as failure:
             raise from_os_error(failure, f"create {self.path}") from failure
 
@@ -101,6 +103,7 @@ class Log:
                 if fd is not None:
                     self._disk.close(fd)
             self._fd = self._mark_fd = None
+            self._is_read_only = False
 
     def _descriptor(self) -> int:
         if self._fd is None:
@@ -117,6 +120,7 @@ class Log:
         return self._fd
 
     def _open_for_reading(self) -> int:
+        self._is_read_only = True
         try:
             return self._disk.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as failure:
@@ -235,6 +239,8 @@ class Log:
         self.lock.acquire()
         try:
             fd = self._fd if self._fd is not None else self._descriptor()
+            if self._is_read_only:
+                raise ReadOnlyStore(f"{self.path} cannot be written: check the filesystem and the store's permissions")
             if self._writers == 0:
                 self._disk.lock(fd, self.path)
             self._writers += 1
@@ -349,7 +355,7 @@ class Log:
             try:
                 self._mark_fd = self._disk.open(self._mark_path, flags)
             except FileNotFoundError:  # a copy of a store comes without its marks
-                make_directory(self._disk, Mode.RELAXED, os.path.dirname(self._mark_path))
+                make_directory(self._disk, self._unsynced, Mode.RELAXED, os.path.dirname(self._mark_path))
                 self._mark_fd = self._disk.open(self._mark_path, flags)
         self._disk.touch(self._mark_fd)
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from sessionfs.clock import Clock, MalformedTime, format_time, parse_time
 from sessionfs.durable import Disk, Mode, Unsynced, append
-from sessionfs.durable.publish import make_directory
+from sessionfs.durable.publish import make_directory, sync_name
 from sessionfs.errors import Conflict, Corrupt, InvalidInput, from_os_error
 
 NONE = "0" * 64
@@ -106,7 +106,7 @@ def update(
     if _VALUE.fullmatch(value) is None or _ACTOR.fullmatch(actor) is None:
         raise InvalidInput(f"a ref cannot hold the value {value!r} by {actor!r}")
     try:
-        make_directory(disk, mode, os.path.dirname(path))
+        make_directory(disk, unsynced, mode, os.path.dirname(path))
         fd = disk.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC)
         try:
             disk.lock(fd, path)
@@ -121,9 +121,10 @@ def update(
             append(disk, fd, line, end)
             if mode is Mode.FULL:
                 disk.fdatasync(fd)
-                disk.sync_directory(os.path.dirname(path))
             else:
                 unsynced.add_log(path)
+            if not entries:
+                sync_name(disk, unsynced, mode, path)
         finally:
             disk.close(fd)
     except OSError as failure:

@@ -118,9 +118,10 @@ class Store:
                 raise StoreExists(
                     f"{layout.root} is not empty (it has {sorted(foreign)[0]!r}); name an empty or new directory"
                 )
-            for directory in layout.directories():
-                make_directory(disk, Mode.RELAXED, directory)
             unsynced = Unsynced(disk)
+            for directory in layout.directories():
+                make_directory(disk, unsynced, Mode.RELAXED, directory)
+            unsynced.sync()
             for target, text in ((layout.config, PROFILES[profile]), (layout.format, FORMAT_LINE)):
                 publish(disk, unsynced, Mode.FULL, text.encode(), target, staging=layout.staging)
             os.chmod(layout.config, 0o644)
