@@ -16,7 +16,7 @@ import msgspec
 
 from sessionfs.artifacts import Applied, Directory, Tree
 from sessionfs.clock import Clock, parse_time
-from sessionfs.errors import Conflict, Denied, Error, NoSpace, NotFound
+from sessionfs.errors import Conflict, Denied, DiskFault, Error, NoSpace, NotFound
 from sessionfs.log import Log, NoSuchLog, Position, Record, encode_data
 from sessionfs.objects import ObjectDatabase
 from sessionfs.oid import ObjectId
@@ -384,7 +384,7 @@ class Session:
         try:
             oid = self._write_snapshot()
             self.append("session.saved", Moved(snapshot=oid), names_snapshot=True)
-        except NoSpace:
+        except (NoSpace, DiskFault):
             # The change itself is in the log; a snapshot only saves time, and is tried again later.
             self._next_snapshot_seq = position.seq + _TAIL_RECORDS
 
