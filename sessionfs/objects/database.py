@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
@@ -112,9 +113,9 @@ class ObjectDatabase:
         if self._compress and size > self._threshold_bytes:
             framed = frame.encode(data if isinstance(data, bytes) else memoryview(data))
             if len(framed) < size:
-                self._publish(framed, self._path(oid, _LZ4_SUFFIX), replace=damaged)
+                self._publish(framed, self._path(oid, _LZ4_SUFFIX), damaged)
                 return Stored(oid, size, len(framed), "lz4")
-        self._publish(data, self._path(oid, _RAW_SUFFIX), replace=damaged)
+        self._publish(data, self._path(oid, _RAW_SUFFIX), damaged)
         return Stored(oid, size, size, "none")
 
     def put_stream(self, source: BinaryIO) -> Stored:
@@ -128,11 +129,12 @@ class ObjectDatabase:
             OSError: The file cannot be read.
         """
         with open(path, "rb", buffering=0) as source:
-            if os.fstat(source.fileno()).st_size <= _IN_MEMORY_BYTES:
+            status = os.fstat(source.fileno())
+            if stat.S_ISREG(status.st_mode) and status.st_size <= _IN_MEMORY_BYTES:
                 data = source.read(_IN_MEMORY_BYTES + 1)
                 if len(data) <= _IN_MEMORY_BYTES and not source.read(1):
                     return self.put_bytes(data)
-                source.seek(0)
+                source.seek(0)  # it is growing
             return self.put_stream(source)
 
     def put_json(self, kind: str, data: bytes) -> ObjectId:
@@ -141,7 +143,7 @@ class ObjectDatabase:
         path = self._path(oid, _SUFFIX_OF_KIND[kind])
         known_size = self._disk.size_at(path)
         if known_size != len(data):
-            self._publish(data, path, replace=known_size is not None)
+            self._publish(data, path, None if known_size is None else path)
         return oid
 
     def stage(self, base: ObjectId | None = None) -> Staged:
@@ -300,22 +302,25 @@ class ObjectDatabase:
                 raise
             raise from_os_error(failure, f"open {path}") from failure
 
-    def _find_blob(self, oid: ObjectId, size: int) -> tuple[Stored | None, bool]:
-        """Look for a blob that is believed to be whole; the second value says that a damaged one is in its place.
+    def _find_blob(self, oid: ObjectId, size: int) -> tuple[Stored | None, str | None]:
+        """Look for a blob that is believed to be whole; the second value is the path of one that is not.
 
         "It is already there" is believed only when its size is right: a power cut in relaxed mode can leave an
         empty or short file under the right name (git's empty loose object).
         """
-        raw_size = self._disk.size_at(self._path(oid, _RAW_SUFFIX))
+        raw_path = self._path(oid, _RAW_SUFFIX)
+        raw_size = self._disk.size_at(raw_path)
         if raw_size == size:
-            return Stored(oid, size, size, "none"), False
+            return Stored(oid, size, size, "none"), None
+        if raw_size is not None:
+            return None, raw_path
         path = self._path(oid, _LZ4_SUFFIX)
         stored_size = self._disk.size_at(path)
-        if stored_size is not None:
-            if self._frame_is_whole(path, size, stored_size):
-                return Stored(oid, size, stored_size, "lz4"), False
-            return None, True
-        return None, raw_size is not None
+        if stored_size is None:
+            return None, None
+        if self._frame_is_whole(path, size, stored_size):
+            return Stored(oid, size, stored_size, "lz4"), None
+        return None, path
 
     def _frame_is_whole(self, path: str, size: int, stored_size: int) -> bool:
         fd = self._open(path)
@@ -329,11 +334,19 @@ class ObjectDatabase:
         finally:
             self._disk.close(fd)
 
-    def _publish(self, data: bytes | bytearray | memoryview, path: str, *, replace: bool) -> None:
+    def _publish(self, data: bytes | bytearray | memoryview, path: str, damaged: str | None) -> None:
         try:
-            publish(self._disk, self._unsynced, self._mode, data, path, staging=self._staging, replace=replace)
+            publish(
+                self._disk, self._unsynced, self._mode, data, path, staging=self._staging, replace=damaged is not None
+            )
+            self._drop_damaged(damaged, path)
         except OSError as failure:
             raise from_os_error(failure, f"store an object of {len(data)} bytes") from failure
+
+    def _drop_damaged(self, damaged: str | None, path: str) -> None:
+        """Remove a damaged file that the whole one at *path* has not replaced, because its form is another."""
+        if damaged is not None and damaged != path:
+            self._disk.unlink(damaged)
 
     def _put_pieces(self, pieces: Iterator[memoryview]) -> Stored:
         try:
@@ -358,7 +371,15 @@ class ObjectDatabase:
                 return found
             suffix = _LZ4_SUFFIX if incoming.compression == "lz4" else _RAW_SUFFIX
             target = self._path(oid, suffix)
-            place(self._disk, self._unsynced, self._mode, incoming.temporary, target, replace=damaged)
+            place(
+                self._disk,
+                self._unsynced,
+                self._mode,
+                incoming.temporary,
+                target,
+                replace=damaged is not None,
+            )
+            self._drop_damaged(damaged, target)
             return Stored(oid, incoming.size, incoming.stored_size, incoming.compression)
         except OSError as failure:
             raise from_os_error(failure, f"store an object of {incoming.size} bytes") from failure
