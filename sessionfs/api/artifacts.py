@@ -320,7 +320,7 @@ class Artifacts(Mapping[str, Artifact]):
             OSError: Something cannot be read; what came before it is stored.
         """
         root = check_path(path) if path else ""
-        return _TreeImport(self, self._session, attributes, progress).run(os.fspath(source), root)
+        return _TreeImport(self, attributes, progress).run(os.fspath(source), root)
 
     def put_json(self, path: Path, value: Any, **attributes: Any) -> Artifact:
         """Store *value* as indented JSON text."""
@@ -462,36 +462,45 @@ class _TreeImport:
     def __init__(
         self,
         artifacts: Artifacts,
-        session: Session,
         attributes: dict[str, Any],
         progress: Callable[[str, int], None] | None,
     ) -> None:
         self._artifacts = artifacts
-        self._session = session
         self._attributes = attributes
         self._progress = progress
         self._count = 0
 
     def run(self, source: str, path: str) -> int:
         if path:
-            self._make_directory(source, path)
-        self._directory(source, path)
+            self._directory(source, path)
+        else:
+            self._entries(source, path)
         return self._count
 
     def _directory(self, source: str, path: str) -> None:
+        self._artifacts.make_directory(path, exist_ok=True)
+        self._entries(source, path)
+        # Last, because every entry moved the time.
+        status = os.stat(source)
+        known = self._artifacts[path]
+        attributes = {"mode": stat.S_IMODE(status.st_mode), "mtime_ns": status.st_mtime_ns}
+        if (known.mode, known.mtime_ns) != (attributes["mode"], attributes["mtime_ns"]):
+            self._artifacts.update(path, **attributes)
+
+    def _entries(self, source: str, path: str) -> None:
         with os.scandir(source) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
                 self._entry(entry, f"{path}/{entry.name}" if path else entry.name)
 
     def _entry(self, entry: os.DirEntry[str], path: str) -> None:
         if entry.is_symlink():
-            known = self._session.tree.find(path)
-            if known is not None and known.is_symlink:
+            known = self._artifacts.get(path)
+            if known is not None and known.kind == "symlink":
                 self._artifacts.delete(path)
-            self._artifacts.make_symlink(path, os.readlink(entry.path))
+            mtime_ns = entry.stat(follow_symlinks=False).st_mtime_ns
+            self._artifacts.make_symlink(path, os.readlink(entry.path), mtime_ns=mtime_ns)
             size = 0
         elif entry.is_dir():
-            self._make_directory(entry.path, path)
             self._directory(entry.path, path)
             return
         elif entry.is_file():
@@ -501,11 +510,6 @@ class _TreeImport:
         self._count += 1
         if self._progress is not None:
             self._progress(path, size)
-
-    def _make_directory(self, source: str, path: str) -> None:
-        status = os.stat(source)
-        mode = stat.S_IMODE(status.st_mode)
-        self._artifacts.make_directory(path, exist_ok=True, mode=mode)
 
 
 def _plain(attributes: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ are enough to check a record by hand.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, NewType
+from typing import Any, NamedTuple
 
 import msgspec
 from blake3 import blake3
@@ -20,7 +20,6 @@ from blake3 import blake3
 from sessionfs.errors import InvalidInput
 from sessionfs.oid import ObjectId
 
-Seq = NewType("Seq", int)
 
 MAX_RECORD_BYTES = 64 << 10
 

@@ -240,6 +240,8 @@ class Store:
         session = self.session(session_id)
         with session.writing():
             session.append("session.deleted", {})
+        if self.head() == session.id:
+            self.set_head(None)
         return self._move_to_trash(session)
 
     def _move_to_trash(self, session: Session) -> str:

@@ -146,12 +146,14 @@ def test_the_current_session_is_the_one_in_use_or_in_the_environment(store, monk
 
 def test_a_deleted_session_is_gone_and_its_id_is_free_again(store):
     session = store.sessions.create(id="x", name="old")
+    store.sessions.use("x")
     place = session.delete()
     assert Path(place, "log").exists() and "x" not in store.sessions
     with pytest.raises(KeyError):
         store.sessions["x"]
     with pytest.raises(sessionfs.NotFound):
         session.artifacts.put("a", b"")
+    assert store.sessions.current is None
     assert store.sessions.create(id="x").name is None
 
 
@@ -199,10 +201,14 @@ def test_a_tree_is_stored_as_it_is(session, tmp_path):
     (source / "empty").mkdir(parents=True)
     (source / "a").write_text("a")
     (source / "link").symlink_to("a")
+    os.utime(source / "empty", ns=(0, 1_500_000_000_000_000_001))
+    (source / "empty").chmod(0o700)
     Path(os.fsdecode(os.fsencode(source) + b"/\xff\\name")).write_text("raw")
     assert session.artifacts.put_tree(source, "t") == 3
     assert session.artifacts["t/link"].target == "a"
-    assert session.artifacts["t/empty"].kind == "directory"
+    empty = session.artifacts["t/empty"]
+    assert (empty.kind, empty.mode, empty.mtime_ns) == ("directory", 0o700, 1_500_000_000_000_000_001)
+    assert session.artifacts["t"].mtime_ns == source.stat().st_mtime_ns
     name = os.fsdecode(b"t/\xff\\name")
     assert session.artifacts.read(name) == b"raw"
     assert session.artifacts[name].to_dict()["path"] == "t/\\xff\\\\name"
