@@ -20,7 +20,6 @@ from blake3 import blake3
 from sessionfs.errors import InvalidInput
 from sessionfs.oid import ObjectId
 
-
 MAX_RECORD_BYTES = 64 << 10
 
 _BEFORE_CHAIN = b',"chain":"'
