@@ -19,6 +19,9 @@ system_clock: Clock = time.time_ns
 
 NS_PER_SECOND = 1_000_000_000
 
+_FIRST_SECOND = -62_135_596_800  # 0001-01-01T00:00:00Z
+_LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
+
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?")
 
 
@@ -35,11 +38,16 @@ def format_time(time_ns: int) -> str:
 
     The last second's text is kept (one tuple, replaced whole, so threads need no lock): records come in bursts,
     and this makes a call cost 0.3 us instead of 1.6 us.
+
+    Raises:
+        MalformedTime: It is outside the years 1 to 9999, which RFC 3339 cannot write.
     """
     global _formatted
     seconds, fraction_ns = divmod(time_ns, NS_PER_SECOND)
     known_seconds, text = _formatted
     if seconds != known_seconds:
+        if not _FIRST_SECOND <= seconds <= _LAST_SECOND:
+            raise MalformedTime(f"{time_ns} ns is no time between the years 1 and 9999")
         parts = time.gmtime(seconds)
         text = (
             f"{parts.tm_year:04d}-{parts.tm_mon:02d}-{parts.tm_mday:02d}"

@@ -5,6 +5,7 @@
 ``unsynced``  what ``relaxed`` mode still owes the disk, and the one place that pays it
 ``background`` syncing once per interval
 ``group``     one fdatasync for all who wait (``full`` mode)
+``again``     after a sync that failed: write again, never believe a retry
 """
 
 from sessionfs.durable.background import BackgroundSync

@@ -193,9 +193,13 @@ class OsDisk:
                 return  # it has been named already
 
     def _replace(self, source: str, target: str) -> None:
-        beside = f"{target}.{os.getpid()}.new"
+        beside = self._temporary_path(os.path.dirname(target))
         os.link(source, beside, src_dir_fd=self._root())
-        os.rename(beside, target)
+        try:
+            os.rename(beside, target)
+        except OSError:
+            os.unlink(beside)
+            raise
 
     def _root(self) -> int:
         if self._root_fd is None:

@@ -24,11 +24,10 @@ class GroupCommit:
         Args:
             end: The length in bytes the caller needs.
             written: Returns the length that is written now; what a sync that starts now will cover.
-            sync: Makes the sync.
+            sync: Makes the sync. After one that failed it must write again what that should have synced.
 
         Raises:
-            OSError: The sync failed. Those who waited with it sync again themselves, and their data is not
-                believed to be there.
+            OSError: The sync failed. Those who waited for it call *sync* again themselves.
         """
         with self._condition:
             while self._syncing and self._synced < end:

@@ -6,6 +6,7 @@ measurements (simulated power cuts on five filesystems) behind it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from enum import Enum
 
@@ -81,15 +82,14 @@ def make_directory(disk: Disk, unsynced: Unsynced, mode: Mode, path: str) -> Non
     Durability:
         relaxed: its name survives a power cut after the next sync. full: it survives a power cut.
     """
-    try:
+    with contextlib.suppress(FileExistsError):
         disk.mkdir(path)
-    except FileExistsError:
-        return
+    # Also when somebody else made it: they may not have synced it yet.
     sync_name(disk, unsynced, mode, path)
 
 
 def sync_name(disk: Disk, unsynced: Unsynced, mode: Mode, path: str) -> None:
-    """Make the name *path*, which is new, as safe as the mode says."""
+    """Make the name *path*, which may be new, as safe as the mode says."""
     directory = os.path.dirname(path)
     if mode is Mode.FULL:
         disk.sync_directory(directory)

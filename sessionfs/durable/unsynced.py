@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 
+from sessionfs.durable.again import write_file_again, write_log_again
 from sessionfs.durable.disk import Disk
 
 # Above this many files it is faster to start all of them on their way at once, then to wait for each: 1,000 files took
@@ -24,23 +25,28 @@ class Unsynced:
         self._files: set[str] = set()
         self._directories: set[str] = set()
         self._logs: set[str] = set()
+        self._doubtful: set[str] = set()  # a sync of these failed
+        self._lock = threading.Lock()  # for the sets: one must not grow while it is being taken over
         self._syncing = threading.Lock()
         self._changed = threading.Event()
 
     def add_file(self, path: str) -> None:
         """Owe a sync to a newly named file and to its directory."""
-        self._files.add(path)
+        with self._lock:
+            self._files.add(path)
         self._changed.set()
 
     def add_directory(self, path: str) -> None:
         """Owe a sync to a directory in which a name has appeared."""
-        self._directories.add(path)
+        with self._lock:
+            self._directories.add(path)
         self._changed.set()
 
     def add_log(self, path: str) -> None:
         """Owe a sync to an appended file."""
         if path not in self._logs:
-            self._logs.add(path)
+            with self._lock:
+                self._logs.add(path)
             self._changed.set()
 
     def wait(self, timeout_seconds: float | None = None) -> bool:
@@ -67,16 +73,18 @@ class Unsynced:
         """
         with self._syncing:
             self._changed.clear()
-            # Logs first: what they name was published before, so it is in the files taken after them.
-            logs, self._logs = self._logs, set()
-            files, self._files = self._files, set()
-            directories, self._directories = self._directories, set()
+            with self._lock:
+                files, self._files = self._files, set()
+                directories, self._directories = self._directories, set()
+                logs, self._logs = self._logs, set()
             try:
                 self._sync(files, directories, logs)
-            except OSError:
-                self._files |= files
-                self._directories |= directories
-                self._logs |= logs
+            except BaseException:
+                with self._lock:
+                    self._files |= files
+                    self._directories |= directories
+                    self._logs |= logs
+                self._changed.set()
                 raise
 
     def _sync(self, files: set[str], directories: set[str], logs: set[str]) -> None:
@@ -84,11 +92,11 @@ class Unsynced:
         if len(files) > _MANY_FILES:
             disk.sync_all(os.path.dirname(next(iter(files))))
         for path in files:
-            self._sync_file(path, data_only=False)
+            self._sync_file(path, is_log=False)
         for directory in directories | {os.path.dirname(path) for path in files}:
             self._sync_directory(directory)
         for path in logs:
-            self._sync_file(path, data_only=True)
+            self._sync_file(path, is_log=True)
 
     def _sync_directory(self, path: str) -> None:
         try:
@@ -96,15 +104,23 @@ class Unsynced:
         except FileNotFoundError:
             return  # as below
 
-    def _sync_file(self, path: str, *, data_only: bool) -> None:
+    def _sync_file(self, path: str, *, is_log: bool) -> None:
         try:
+            if path in self._doubtful:
+                (write_log_again if is_log else write_file_again)(self._disk, path)
+                self._doubtful.discard(path)
+                return
             fd = self._disk.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
+            self._doubtful.discard(path)
             return  # moved to the trash, or a session deleted since: nothing is owed to it
         try:
-            if data_only:
+            if is_log:
                 self._disk.fdatasync(fd)
             else:
                 self._disk.fsync(fd)
+        except OSError:
+            self._doubtful.add(path)
+            raise
         finally:
             self._disk.close(fd)

@@ -10,6 +10,7 @@ from sessionfs.log.log import Log, NoSuchLog
 from sessionfs.log.record import (
     MAX_RECORD_BYTES,
     Body,
+    Draft,
     Position,
     Record,
     RecordTooLarge,
@@ -22,6 +23,7 @@ __all__ = [
     "MAX_RECORD_BYTES",
     "Body",
     "CorruptLog",
+    "Draft",
     "Log",
     "NoSuchLog",
     "Position",

@@ -6,30 +6,32 @@ Nobody reads twice what has been read once.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
-
-import msgspec
 
 from sessionfs.clock import Clock, format_time
 from sessionfs.durable import Disk, GroupCommit, Mode, Unsynced, append, write_all
+from sessionfs.durable.again import write_log_again
 from sessionfs.durable.publish import make_directory, sync_name
 from sessionfs.errors import NotFound, ReadOnlyStore, from_os_error
 from sessionfs.log.damage import CorruptLog, is_damage
 from sessionfs.log.record import (
     MAX_RECORD_BYTES,
     Body,
+    Draft,
     Position,
     Record,
     format_line,
     parse_line,
     parse_linked,
+    record_of,
 )
-from sessionfs.oid import ObjectId, hash_bytes
+from sessionfs.oid import hash_bytes
 
 _READ_BYTES = 4 << 20
 _SHORT_READ_BYTES = 2 << 10
@@ -80,30 +82,38 @@ class Log:
         self._fd: int | None = None
         self._is_read_only = False
         self._writers = 0
-        self._refused_size = -1  # the length at which what follows the position was found not to be records
+        self._committers = 0
+        self._is_doubtful = False  # a sync failed: what it should have synced must be written again
+        self._is_named = False  # the names of the file and its directory are as safe as the mode says
+        self._refused: tuple[int, bytes] | None = None  # length and first bytes of what was found not to be records
         _open_logs.add(self)
 
     # Opening
 
     def create(self) -> None:
-        """Open the file, making it and its directory if needed."""
+        """Open the file, making it and its directory if needed; the first :meth:`commit` makes the names safe."""
         try:
-            make_directory(self._disk, self._unsynced, self._mode, os.path.dirname(self.path))
+            with contextlib.suppress(FileExistsError):
+                self._disk.mkdir(os.path.dirname(self.path))
             self._fd = self._disk.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC)
-            sync_name(self._disk, self._unsynced, self._mode, self.path)
         except OSError as failure:
             raise from_os_error(failure, f"create {self.path}") from failure
 
     def rest(self) -> None:
         """Close the descriptors, if nobody is writing; the next use opens them again."""
         with self.lock:
-            if self._writers:
+            if self._writers or self._committers:
                 return
             for fd in (self._fd, self._mark_fd):
                 if fd is not None:
                     self._disk.close(fd)
             self._fd = self._mark_fd = None
             self._is_read_only = False
+
+    def __del__(self) -> None:
+        for fd in (self._fd, self._mark_fd):
+            if fd is not None:
+                self._disk.close(fd)
 
     def _descriptor(self) -> int:
         if self._fd is None:
@@ -131,7 +141,7 @@ class Log:
     def seek(self, position: Position) -> None:
         """Go on from *position*, which a snapshot vouches for."""
         self.position = position
-        self._refused_size = -1
+        self._refused = None
         self.damage = None
 
     def newest_base(self) -> int:
@@ -169,7 +179,10 @@ class Log:
         """
         fd = self._fd if self._fd is not None else self._descriptor()
         size = self._disk.size(fd)
-        if size == self.position.offset or size == self._refused_size:
+        if size == self.position.offset:
+            return []
+        # The length alone says nothing: a torn tail can have been replaced by a record that is exactly as long.
+        if self._refused is not None and self._refused == (size, self._first_bytes(fd)):
             return []
         return self._read(fd, size)
 
@@ -184,11 +197,15 @@ class Log:
             self.position = position
         if records:
             self.last_time = records[-1].time
+        self._refused = None
         if self.position.offset < size:
-            self._refused_size = size
+            self._refused = size, self._first_bytes(fd)
             if is_damage(self._rest(fd, size), self.position):
                 self.damage = CorruptLog(self.path, self.position.seq, self.position.offset)
         return records
+
+    def _first_bytes(self, fd: int) -> bytes:
+        return self._disk.pread(fd, MAX_RECORD_BYTES, self.position.offset)
 
     def _rest(self, fd: int, size: int) -> bytes:
         parts = []
@@ -204,8 +221,18 @@ class Log:
         Raises:
             CorruptLog: At the damaged record, after all good ones before it.
         """
-        fd = self._descriptor()
         position = start if start is not None else self._start
+        try:
+            # Its own descriptor: the caller may take any time between two lines, and rest() closes the other one.
+            fd = self._disk.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError as failure:
+            raise NoSuchLog(f"there is no log at {self.path}") from failure
+        try:
+            yield from self._lines(fd, position)
+        finally:
+            self._disk.close(fd)
+
+    def _lines(self, fd: int, position: Position) -> Iterator[tuple[bytes, Record]]:
         size = self._disk.size(fd)
         while position.offset < size:
             data = self._disk.pread(fd, min(_READ_BYTES, size - position.offset), position.offset)
@@ -251,7 +278,7 @@ class Log:
             records = self.read_new()
             if self.damage is not None:
                 raise self.damage
-            if self._refused_size >= 0 and self._disk.size(fd) != self.position.offset:
+            if self._disk.size(fd) != self.position.offset:
                 self._set_tail_aside(fd)
             return records
         except BaseException:
@@ -266,22 +293,8 @@ class Log:
         finally:
             self.lock.release()
 
-    def append(
-        self,
-        clock: Clock,
-        type: str,
-        data: msgspec.Raw | None,
-        *,
-        actor: str,
-        correlation_id: str | None = None,
-        data_oid: ObjectId | None = None,
-        names_snapshot: bool = False,
-    ) -> Record:
-        """Add one record; the caller is inside :meth:`writing`.
-
-        Args:
-            data: JSON; None when *data_oid* names an object with it.
-            names_snapshot: This record is where the next opening starts.
+    def append(self, clock: Clock, drafts: Sequence[Draft], *, actor: str) -> list[Record]:
+        """Add records, all of them or none; the caller is inside :meth:`writing`.
 
         Raises:
             RecordTooLarge: Nothing was written.
@@ -297,36 +310,34 @@ class Log:
         time = format_time(clock())
         if time < self.last_time:
             time = self.last_time
-        if names_snapshot:
-            base = offset
-        body = Body(
-            seq=seq,
-            time=time,
-            type=type,
-            actor=actor,
-            correlation_id=correlation_id,
-            data=data,
-            data_oid=data_oid,
-            base=base,
-        )
-        line, new_chain = format_line(body, chain)
+        end = offset
+        lines: list[bytes] = []
+        records: list[Record] = []
+        for draft in drafts:
+            if draft.names_snapshot:
+                base = end
+            body = Body(
+                seq=seq,
+                time=time,
+                type=draft.type,
+                actor=actor,
+                correlation_id=draft.correlation_id,
+                data=draft.data,
+                data_oid=draft.data_oid,
+                base=base,
+            )
+            line, chain = format_line(body, chain)
+            records.append(record_of(body, chain))
+            lines.append(line)
+            seq += 1
+            end += len(line)
         try:
-            append(self._disk, self._descriptor(), line, offset)
+            append(self._disk, self._descriptor(), lines[0] if len(lines) == 1 else b"".join(lines), offset)
         except OSError as failure:
             raise from_os_error(failure, f"append to {self.path}") from failure
-        self.position = Position(seq + 1, offset + len(line), new_chain, base)
+        self.position = Position(seq, end, chain, base)
         self.last_time = time
-        return Record(
-            seq=seq,
-            time=time,
-            type=type,
-            actor=actor,
-            correlation_id=correlation_id,
-            data=data if data is not None else _NULL,
-            data_oid=data_oid,
-            base=base,
-            chain=new_chain,
-        )
+        return records
 
     def commit(self) -> None:
         """Keep the promise of the durability mode for everything appended so far, and tell watchers.
@@ -336,28 +347,59 @@ class Log:
         Durability:
             relaxed: noted as owed. full: on stable storage when this returns.
         """
-        if self._mode is Mode.RELAXED:
-            self._unsynced.add_log(self.path)
-        else:
-            self._group.wait(self.position.offset, lambda: self.position.offset, self.sync)
-        self._touch_mark()
+        with self.lock:
+            self._committers += 1  # from here on the descriptors stay open
+        try:
+            if not self._is_named:
+                self._keep_names()
+            if self._mode is Mode.RELAXED:
+                self._unsynced.add_log(self.path)
+            else:
+                self._group.wait(self.position.offset, lambda: self.position.offset, self.sync)
+            # The records are safe, and whoever watches meets them with the next touch: nothing has failed.
+            with contextlib.suppress(OSError):
+                self._touch_mark()
+        finally:
+            with self.lock:
+                self._committers -= 1
 
     def sync(self) -> None:
         """Put the log on stable storage."""
         try:
-            self._disk.fdatasync(self._descriptor())
+            if self._is_doubtful:
+                write_log_again(self._disk, self.path)
+                self._is_doubtful = False
+            else:
+                self._disk.fdatasync(self._descriptor())
         except OSError as failure:
+            self._is_doubtful = True
             raise from_os_error(failure, f"sync {self.path}") from failure
+
+    def _keep_names(self) -> None:
+        # Also when others made them: they may have been killed before they synced.
+        try:
+            for path in (os.path.dirname(self.path), self.path):
+                sync_name(self._disk, self._unsynced, self._mode, path)
+        except OSError as failure:
+            raise from_os_error(failure, f"sync the name of {self.path}") from failure
+        self._is_named = True
 
     def _touch_mark(self) -> None:
         if self._mark_fd is None:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
-            try:
-                self._mark_fd = self._disk.open(self._mark_path, flags)
-            except FileNotFoundError:  # a copy of a store comes without its marks
-                make_directory(self._disk, self._unsynced, Mode.RELAXED, os.path.dirname(self._mark_path))
-                self._mark_fd = self._disk.open(self._mark_path, flags)
+            with self.lock:
+                self._open_mark()
+        assert self._mark_fd is not None
         self._disk.touch(self._mark_fd)
+
+    def _open_mark(self) -> None:
+        if self._mark_fd is not None:
+            return  # another thread was faster
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+        try:
+            self._mark_fd = self._disk.open(self._mark_path, flags)
+        except FileNotFoundError:  # a copy of a store comes without its marks
+            make_directory(self._disk, self._unsynced, Mode.RELAXED, os.path.dirname(self._mark_path))
+            self._mark_fd = self._disk.open(self._mark_path, flags)
 
     def _set_tail_aside(self, fd: int) -> None:
         tail = self._rest(fd, self._disk.size(fd))
@@ -375,7 +417,7 @@ class Log:
             self._disk.truncate(fd, self.position.offset)
         except OSError as failure:
             raise from_os_error(failure, f"set the torn tail of {self.path} aside") from failure
-        self._refused_size = -1
+        self._refused = None
 
     def _forget_after_fork(self) -> None:
         # A child shares its parent's open file descriptions, and so the parent's flock: it needs its own.
@@ -383,7 +425,7 @@ class Log:
             if fd is not None:
                 self._disk.close(fd)
         self._fd = self._mark_fd = None
-        self._writers = 0
+        self._writers = self._committers = 0
         self.lock = threading.RLock()
         self._group = GroupCommit()
 
@@ -404,8 +446,6 @@ class _Writing:
     ) -> None:
         self._log._end()
 
-
-_NULL = msgspec.Raw(b"null")
 
 _open_logs: weakref.WeakSet[Log] = weakref.WeakSet()
 

@@ -41,6 +41,16 @@ class Position(NamedTuple):
     base: int  # offset in bytes of the newest record before that names a snapshot; 0 when none does
 
 
+class Draft(NamedTuple):
+    """What the writer of a record decides; the log adds the rest."""
+
+    type: str
+    data: msgspec.Raw | None  # JSON; None when data_oid names an object with it
+    data_oid: ObjectId | None = None
+    correlation_id: str | None = None
+    names_snapshot: bool = False  # the next opening starts here
+
+
 class Body(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What a line holds before its chain.
 
@@ -53,7 +63,7 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     type: str
     actor: str
     correlation_id: str | None = None
-    data: Any = None
+    data: msgspec.Raw | None = None
     data_oid: ObjectId | None = None
     base: int
 
@@ -71,6 +81,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     base: int
     chain: str
 
+
+_NULL = msgspec.Raw(b"null")
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Record)
@@ -98,6 +110,21 @@ def format_line(body: Body, previous_chain: str) -> tuple[bytes, str]:
     if len(line) > MAX_RECORD_BYTES:
         raise RecordTooLarge(f"a record of {len(line)} bytes was asked for; at most {MAX_RECORD_BYTES} fit")
     return line, chain
+
+
+def record_of(body: Body, chain: str) -> Record:
+    """Return what :func:`parse_line` gives for the line of *body*."""
+    return Record(
+        seq=body.seq,
+        time=body.time,
+        type=body.type,
+        actor=body.actor,
+        correlation_id=body.correlation_id,
+        data=body.data if body.data is not None else _NULL,
+        data_oid=body.data_oid,
+        base=body.base,
+        chain=chain,
+    )
 
 
 def parse_line(line: bytes) -> Record | None:

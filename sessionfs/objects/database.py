@@ -33,6 +33,7 @@ _IN_MEMORY_BYTES = PIECE_BYTES
 
 _RAW_SUFFIX = ""
 _LZ4_SUFFIX = ".lz4"
+_SUFFIX_OF_COMPRESSION = {"none": _RAW_SUFFIX, "lz4": _LZ4_SUFFIX}
 _SUFFIX_OF_KIND = {"tree": ".tree", "snapshot": ".snapshot"}
 _KIND_OF_SUFFIX = {_RAW_SUFFIX: "blob", _LZ4_SUFFIX: "blob", ".tree": "tree", ".snapshot": "snapshot"}
 
@@ -109,6 +110,7 @@ class ObjectDatabase:
         oid = hash_bytes(data)
         found, damaged = self._find_blob(oid, size)
         if found is not None:
+            self._keep(self._path(oid, _SUFFIX_OF_COMPRESSION[found.compression]))
             return found
         if self._compress and size > self._threshold_bytes:
             framed = frame.encode(data if isinstance(data, bytes) else memoryview(data))
@@ -142,7 +144,9 @@ class ObjectDatabase:
         oid = hash_bytes(data)
         path = self._path(oid, _SUFFIX_OF_KIND[kind])
         known_size = self._disk.size_at(path)
-        if known_size != len(data):
+        if known_size == len(data):
+            self._keep(path)
+        else:
             self._publish(data, path, None if known_size is None else path)
         return oid
 
@@ -151,11 +155,19 @@ class ObjectDatabase:
 
         Args:
             base: Start from this blob's content instead of nothing.
+
+        Raises:
+            NoSuchObject, DamagedObject: Of *base*.
         """
         staged = Staged(self._disk, self._staging, put_bytes=self.put_bytes, put_stream=self.put_stream)
         if base is not None:
-            with self.open(base) as reader:
-                staged.fill(reader)
+            try:
+                with self.open(base) as reader:
+                    # Checked: what is damaged must not become a new object, whose name would say that it is whole.
+                    staged.fill(self._checked(reader, base))
+            except BaseException:
+                staged.discard()
+                raise
         return staged
 
     # Reading
@@ -334,6 +346,24 @@ class ObjectDatabase:
         finally:
             self._disk.close(fd)
 
+    def _keep(self, path: str) -> None:
+        """Make the object at *path*, which somebody else placed, as safe as the mode says.
+
+        They may not have synced it yet, or never will; the record that our caller writes needs it.
+        """
+        if self._mode is Mode.RELAXED:
+            self._unsynced.add_file(path)
+            return
+        try:
+            fd = self._disk.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                self._disk.fsync(fd)
+            finally:
+                self._disk.close(fd)
+            self._disk.sync_directory(os.path.dirname(path))
+        except OSError as failure:
+            raise from_os_error(failure, f"sync {path}") from failure
+
     def _publish(self, data: bytes | bytearray | memoryview, path: str, damaged: str | None) -> None:
         try:
             publish(
@@ -368,6 +398,7 @@ class ObjectDatabase:
             oid = incoming.finish(self._threshold_bytes)
             found, damaged = self._find_blob(oid, incoming.size)
             if found is not None:
+                self._keep(self._path(oid, _SUFFIX_OF_COMPRESSION[found.compression]))
                 return found
             suffix = _LZ4_SUFFIX if incoming.compression == "lz4" else _RAW_SUFFIX
             target = self._path(oid, suffix)

@@ -135,11 +135,13 @@ class FrameReader:
         return data
 
     def verify_end(self) -> None:
-        """Check that the frame ends after its last block.
+        """Check that the frame ends after its last block, and that ``lz4 -d`` would accept its header.
 
         Raises:
-            MalformedFrame: It is cut short, or something follows.
+            MalformedFrame: It is cut short, or something follows, or the header's checksum is wrong.
         """
+        if self._pread(HEADER_BYTES, 0) != header(self.size):
+            raise MalformedFrame("the header of its LZ4 frame is damaged")
         if self._pread(5, self._offset(self.block_count)) != END_MARK:
             raise MalformedFrame("its LZ4 frame does not end with an end mark")
 

@@ -7,6 +7,9 @@ when the frame is smaller" holds for all three, in a few MiB of memory.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sessionfs.durable import Disk, Temporary, write_all
 from sessionfs.durable.publish import OBJECT_MODE
 from sessionfs.objects import frame
@@ -65,29 +68,31 @@ class Incoming:
         self._disk.discard_temporary(self.temporary)
 
     def _turn_into_frame(self) -> None:
-        content = self._exchange()
-        write_all(self._disk, self.temporary.fd, bytes(frame.HEADER_BYTES))
-        stored_size = frame.HEADER_BYTES
-        offset = 0
-        while piece := self._disk.pread(content.fd, frame.BLOCK_BYTES, offset):
-            block = frame.stored_block(piece)
-            write_all(self._disk, self.temporary.fd, block)
-            stored_size += len(block)
-            offset += len(piece)
-        self._disk.discard_temporary(content)
+        with self._exchange() as content:
+            write_all(self._disk, self.temporary.fd, bytes(frame.HEADER_BYTES))
+            stored_size = frame.HEADER_BYTES
+            offset = 0
+            while piece := self._disk.pread(content.fd, frame.BLOCK_BYTES, offset):
+                block = frame.stored_block(piece)
+                write_all(self._disk, self.temporary.fd, block)
+                stored_size += len(block)
+                offset += len(piece)
         self._framed = True
         self.stored_size = stored_size
 
     def _turn_into_content(self) -> None:
-        framed = self._exchange()
-        reader = frame.FrameReader(lambda length, offset: self._disk.pread(framed.fd, length, offset))
-        for index in range(reader.block_count):
-            write_all(self._disk, self.temporary.fd, reader.block(index))
-        self._disk.discard_temporary(framed)
+        with self._exchange() as framed:
+            reader = frame.FrameReader(lambda length, offset: self._disk.pread(framed.fd, length, offset))
+            for index in range(reader.block_count):
+                write_all(self._disk, self.temporary.fd, reader.block(index))
         self._framed = False
         self.stored_size = self.size
 
-    def _exchange(self) -> Temporary:
-        """Start a new temporary file; return the old one."""
+    @contextmanager
+    def _exchange(self) -> Iterator[Temporary]:
+        """Start a new temporary file; give the old one, and let go of it at the end."""
         old, self.temporary = self.temporary, self._disk.create_temporary(self._staging, OBJECT_MODE)
-        return old
+        try:
+            yield old
+        finally:
+            self._disk.discard_temporary(old)

@@ -6,12 +6,11 @@ Small content stays in memory and never touches ``tmp/``; it moves to a temporar
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from sessionfs.durable import Disk, Temporary
 from sessionfs.errors import from_os_error
-from sessionfs.objects.reader import ObjectReader
 
 if TYPE_CHECKING:
     from sessionfs.objects.database import Stored
@@ -51,7 +50,7 @@ class Staged:
         with self._lock:
             if self._memory is not None:
                 return bytes(memoryview(self._memory)[offset : offset + length])
-            return self._disk.pread(self._fd(), length, offset)
+            return _pread(self._disk, self._fd(), length, offset)
 
     def pwrite(self, data: bytes | bytearray | memoryview, offset: int) -> int:
         """Write all of *data* at *offset* and return its length; a gap before it reads as zeros.
@@ -60,27 +59,12 @@ class Staged:
             NoSpace: The disk is full; what was there before is unchanged or partly overwritten, as POSIX has it.
         """
         with self._lock:
-            end = offset + len(data)
-            if self._memory is not None and end > IN_MEMORY_BYTES:
-                self._spill()
-            memory = self._memory
-            if memory is not None:
-                if offset > len(memory):
-                    memory.extend(bytes(offset - len(memory)))
-                memory[offset:end] = data
-                return len(data)
-            try:
-                view = memoryview(data)
-                written = 0
-                while written < len(view):
-                    written += self._disk.pwrite(self._fd(), view[written:], offset + written)
-            except OSError as failure:
-                raise from_os_error(failure, f"write {len(data)} bytes at {offset}") from failure
-            return len(data)
+            return self._write(data, offset)
 
     def append(self, data: bytes | bytearray | memoryview) -> int:
         """Write all of *data* at the end, wherever that is now."""
-        return self.pwrite(data, self.size)
+        with self._lock:
+            return self._write(data, self._size())
 
     def truncate(self, size: int) -> None:
         """Cut the content to *size* bytes, or extend it with zeros."""
@@ -96,10 +80,10 @@ class Staged:
             except OSError as failure:
                 raise from_os_error(failure, f"set the length to {size} bytes") from failure
 
-    def fill(self, reader: ObjectReader) -> None:
-        """Write all that *reader* has, from offset 0."""
+    def fill(self, pieces: Iterable[bytes]) -> None:
+        """Write all *pieces*, from offset 0."""
         offset = 0
-        for piece in reader.pieces():
+        for piece in pieces:
             self.pwrite(piece, offset)
             offset += len(piece)
 
@@ -117,6 +101,25 @@ class Staged:
             file, self._file = self._file, None
         if file is not None:
             self._disk.discard_temporary(file)
+
+    def _write(self, data: bytes | bytearray | memoryview, offset: int) -> int:
+        end = offset + len(data)
+        if self._memory is not None and end > IN_MEMORY_BYTES:
+            self._spill()
+        memory = self._memory
+        if memory is not None:
+            if offset > len(memory):
+                memory.extend(bytes(offset - len(memory)))
+            memory[offset:end] = data
+            return len(data)
+        try:
+            view = memoryview(data)
+            written = 0
+            while written < len(view):
+                written += self._disk.pwrite(self._fd(), view[written:], offset + written)
+        except OSError as failure:
+            raise from_os_error(failure, f"write {len(data)} bytes at {offset}") from failure
+        return len(data)
 
     def _size(self) -> int:
         return len(self._memory) if self._memory is not None else self._disk.size(self._fd())
@@ -151,6 +154,13 @@ class _FromStart:
         self._offset = 0
 
     def read(self, length: int = -1) -> bytes:
-        data = self._disk.pread(self._fd, length, self._offset)
+        data = _pread(self._disk, self._fd, length, self._offset)
         self._offset += len(data)
         return data
+
+
+def _pread(disk: Disk, fd: int, length: int, offset: int) -> bytes:
+    try:
+        return disk.pread(fd, length, offset)
+    except OSError as failure:
+        raise from_os_error(failure, "read staged content") from failure

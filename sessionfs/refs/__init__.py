@@ -20,7 +20,7 @@ from sessionfs.errors import Conflict, Corrupt, InvalidInput, from_os_error
 NONE = "0" * 64
 """The value of a ref that has been deleted, and what a new one is compared with (as git's null id)."""
 
-MAX_REF_BYTES = 16 << 20
+_READ_BYTES = 1 << 20
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -106,11 +106,10 @@ def update(
     if _VALUE.fullmatch(value) is None or _ACTOR.fullmatch(actor) is None:
         raise InvalidInput(f"a ref cannot hold the value {value!r} by {actor!r}")
     try:
-        make_directory(disk, unsynced, mode, os.path.dirname(path))
-        fd = disk.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC)
+        fd = _open_for_writing(disk, unsynced, mode, path)
         try:
             disk.lock(fd, path)
-            content = disk.pread(fd, MAX_REF_BYTES, 0)
+            content = _read_all(disk, fd)
             entries, end = _parse(path, content)
             current = entries[-1].value if entries else NONE
             if expected is not None and current != expected:
@@ -119,16 +118,33 @@ def update(
                 disk.truncate(fd, end)  # an incomplete last line, which was never acknowledged
             line = f"{value} {format_time(clock())} {actor}\n".encode()
             append(disk, fd, line, end)
-            if mode is Mode.FULL:
-                disk.fdatasync(fd)
-            else:
-                unsynced.add_log(path)
-            if not entries:
-                sync_name(disk, unsynced, mode, path)
+            try:
+                _keep(disk, unsynced, mode, fd, path)
+            except OSError:
+                disk.truncate(fd, end)  # the error says that nothing was changed
+                raise
         finally:
             disk.close(fd)
     except OSError as failure:
         raise from_os_error(failure, f"update the ref {path}") from failure
+
+
+def _open_for_writing(disk: Disk, unsynced: Unsynced, mode: Mode, path: str) -> int:
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+    try:
+        return disk.open(path, flags)
+    except FileNotFoundError:
+        make_directory(disk, unsynced, mode, os.path.dirname(path))
+        return disk.open(path, flags)
+
+
+def _keep(disk: Disk, unsynced: Unsynced, mode: Mode, fd: int, path: str) -> None:
+    if mode is Mode.FULL:
+        disk.fdatasync(fd)
+    else:
+        unsynced.add_log(path)
+    # Also when others made it: they may have been killed before they synced.
+    sync_name(disk, unsynced, mode, path)
 
 
 def _content(disk: Disk, path: str) -> bytes:
@@ -139,9 +155,18 @@ def _content(disk: Disk, path: str) -> bytes:
     except OSError as failure:
         raise from_os_error(failure, f"read the ref {path}") from failure
     try:
-        return disk.pread(fd, MAX_REF_BYTES, 0)
+        return _read_all(disk, fd)
     finally:
         disk.close(fd)
+
+
+def _read_all(disk: Disk, fd: int) -> bytes:
+    parts: list[bytes] = []
+    offset = 0
+    while part := disk.pread(fd, _READ_BYTES, offset):
+        parts.append(part)
+        offset += len(part)
+    return b"".join(parts)
 
 
 def _parse(path: str, content: bytes) -> tuple[list[Entry], int]:

@@ -166,6 +166,8 @@ def parse_value(text: bytes | str) -> bytes:
         BadValue: It is not JSON.
     """
     try:
+        # Decoded as well: formatting alone lets pass what cannot be read back, such as 1e999 or bytes that are not UTF-8.
+        msgspec.json.decode(text)
         return msgspec.json.format(text.encode() if isinstance(text, str) else text, indent=-1)
-    except (msgspec.MsgspecError, UnicodeEncodeError) as failure:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as failure:
         raise BadValue(f'the value is not JSON: {failure}; quote a text as "text"') from failure

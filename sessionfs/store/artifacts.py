@@ -47,6 +47,10 @@ _TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MIME_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*( *;.*)?")
 
 
+Change = tuple[str, events.Stored | events.Renamed]
+"""A record that is about to be appended: its type and what it says."""
+
+
 class BadAttribute(InvalidInput):
     """An attribute that an artifact does not have, or a value it cannot have."""
 
@@ -99,8 +103,7 @@ class Artifacts:
             session.check_writable()
             known = session.tree.check_file(path)
             self._check_limits(known, stored.size)
-            if known is None:
-                self._make_parents(path, make_parents)
+            records = self._missing_parents(path, make_parents) if known is None else []
             if known is None or not known.id:
                 ino = known.ino if known is not None else ino if ino is not None else session.make_ino()
                 fields = _owned(fields)
@@ -113,7 +116,7 @@ class Artifacts:
                 created_by=created_by,
                 **fields,
             )
-            return _node(session.append("artifact.stored", data))
+            return _node(session.append_all([*records, ("artifact.stored", data)])[-1])
 
     def make_directory(
         self, path: str, *, make_parents: bool = True, exist_ok: bool = False, **attributes: Any
@@ -158,12 +161,14 @@ class Artifacts:
         with session.writing():
             session.check_writable()
             node = session.tree.resolve(source)
+            records: list[Change] = []
             if make_parents and not target.startswith(source + "/"):
                 session.tree.check_parents(target)
-                self._make_parents(target, True)
-            if not session.tree.check_rename(source, target):
+                records = self._missing_parents(target, True)
+            if not records and not session.tree.check_rename(source, target):
                 return node
-            return _node(session.append("artifact.renamed", events.Renamed(path=text_of(source), to=text_of(target))))
+            data = events.Renamed(path=text_of(source), to=text_of(target))
+            return _node(session.append_all([*records, ("artifact.renamed", data)])[-1])
 
     def copy(self, source: str, target: str) -> Node:
         """Make *target* a copy of *source*, with all that is below it; no content is copied.
@@ -187,10 +192,10 @@ class Artifacts:
                 known = None
             nodes = list(session.tree.walk(source)) if node.is_directory else []
             self._check_copied([node, *nodes], known)
-            self._make_parents(target, True)
-            self._copy_one(node, target)
-            for below in nodes:
-                self._copy_one(below, target + below.path[len(source) :])
+            records = self._missing_parents(target, True)
+            records.append(self._copied(node, target, known))
+            records += [self._copied(below, target + below.path[len(source) :], None) for below in nodes]
+            session.append_all(records)
             return session.tree.resolve(target)
 
     def delete(self, path: str, *, recursive: bool = False) -> Node:
@@ -208,8 +213,12 @@ class Artifacts:
         with session.writing():
             session.check_writable()
             node = session.tree.resolve(path)
-            if isinstance(node, Directory) and not recursive:
-                session.tree.check_empty(node)
+            if isinstance(node, Directory):
+                if not recursive:
+                    session.tree.check_empty(node)
+                # Read before it is written down: a tree that cannot be read cannot be taken out of the counts.
+                for _ in session.tree.walk(path):
+                    pass
             session.append("artifact.deleted", events.Deleted(path=text_of(path), kind=node.kind))
             return node
 
@@ -241,26 +250,34 @@ class Artifacts:
             session.tree.check_free(path)
             if kind != "directory":
                 self._check_limits(None, 0)
-            self._make_parents(path, make_parents)
+            records = self._missing_parents(path, make_parents)
             data = events.Stored(path=text_of(path), kind=kind, ino=ino or session.make_ino(), **_owned(fields), **more)
-            return _node(session.append("artifact.stored", data))
+            return _node(session.append_all([*records, ("artifact.stored", data)])[-1])
 
-    def _make_parents(self, path: str, allowed: bool) -> None:
+    def _missing_parents(self, path: str, allowed: bool) -> list[Change]:
+        """Return the records that make the directories above *path* which do not exist.
+
+        Raises:
+            NoSuchArtifact: There are some, and they are not *allowed* to be made.
+        """
         session = self._session
         missing = session.tree.missing_parents(path)
         if missing and not allowed:
-            session.tree.resolve(missing[0])  # raises NoSuchArtifact, naming it
-        for parent in missing:
-            data = events.Stored(path=text_of(parent), kind="directory", ino=session.make_ino(), **_owned({}))
-            session.append("artifact.stored", data)
+            session.tree.resolve(missing[0])  # raises, naming it
+        return [
+            (
+                "artifact.stored",
+                events.Stored(path=text_of(parent), kind="directory", ino=session.make_ino(), **_owned({})),
+            )
+            for parent in missing
+        ]
 
-    def _copy_one(self, node: Node, target: str) -> None:
-        session = self._session
-        known = session.tree.find(target)
+    def _copied(self, node: Node, target: str, known: Node | None) -> Change:
+        """Return the record that makes *target* a copy of *node*; *known* is the file that is there."""
         data = events.Stored(
             path=text_of(target),
             kind=node.kind,
-            ino=session.make_ino() if known is None else None,
+            ino=self._session.make_ino() if known is None else None,
             oid=node.oid,
             size=node.size,
             stored_size=None if node.compression == "none" else node.stored_size,
@@ -268,7 +285,7 @@ class Artifacts:
             rdev=node.rdev,
             **_copied_fields(node),
         )
-        session.append("artifact.stored", data)
+        return "artifact.stored", data
 
     def _check_copied(self, nodes: list[Node], known: Node | None) -> None:
         config = self._session.config

@@ -17,7 +17,8 @@ from sessionfs.artifacts import events as artifact_events
 from sessionfs.clock import parse_time
 from sessionfs.errors import Corrupt, Error
 from sessionfs.log import Record
-from sessionfs.objects import ObjectDatabase
+from sessionfs.objects import DamagedObject, NoSuchObject, ObjectDatabase
+from sessionfs.oid import ObjectId
 from sessionfs.sessions import Fields
 from sessionfs.sessions import fields as session_fields
 from sessionfs.state import Changed, State
@@ -30,15 +31,38 @@ class InconsistentLog(Corrupt):
 class Fold:
     """Fields, tree and state of one session at one moment. Not thread-safe: its session holds the lock."""
 
-    def __init__(self, objects: ObjectDatabase, session_id: str) -> None:
+    def __init__(
+        self,
+        objects: ObjectDatabase,
+        session_id: str,
+        *,
+        recompute_tree: Callable[[ObjectId], bytes | None] | None = None,
+    ) -> None:
+        """Begin with nothing.
+
+        Args:
+            recompute_tree: Gives a tree object that is missing or damaged, if it can; a tree holds nothing that the
+                log does not.
+        """
         self._objects = objects
+        self._recompute_tree = recompute_tree
         self.fields = Fields(id=session_id)
         self.tree = Tree.empty(self.load_tree, 0, "")
         self.state = State(objects.read)
 
-    def load_tree(self, oid: Any) -> bytes:
-        """Read a tree object."""
-        return self._objects.read_json("tree", oid)
+    def load_tree(self, oid: ObjectId) -> bytes:
+        """Read a tree object.
+
+        Raises:
+            NoSuchObject, DamagedObject: It is missing or damaged, and the log does not have what it said either.
+        """
+        try:
+            return self._objects.read_json("tree", oid)
+        except (NoSuchObject, DamagedObject):
+            data = self._recompute_tree(oid) if self._recompute_tree is not None else None
+            if data is None:
+                raise
+            return data
 
     def apply(self, record: Record) -> Applied | None:
         """Apply one record; says what it did to the tree, if anything.

@@ -16,11 +16,12 @@ import msgspec
 
 from sessionfs.artifacts import Applied, Directory, Tree
 from sessionfs.clock import Clock, parse_time
-from sessionfs.errors import Conflict, Denied, DiskFault, Error, NoSpace, NotFound
-from sessionfs.log import Log, NoSuchLog, Position, Record, encode_data
+from sessionfs.errors import Conflict, Denied, Error, InvalidInput, NotFound
+from sessionfs.log import Draft, Log, NoSuchLog, Position, Record, encode_data
 from sessionfs.objects import ObjectDatabase
 from sessionfs.oid import ObjectId
 from sessionfs.sessions import (
+    BadField,
     Moved,
     SessionInfo,
     Status,
@@ -48,6 +49,12 @@ _MAX_DATA_BYTES = 60 << 10
 _TAIL_RECORDS = 500
 _ENTRY_BYTES = 300
 
+# What callers record; every other type says that something changed, and is written by what changed it.
+CALLERS_TYPES = (
+    "agent.executed", "tool.invoked", "workflow.started", "workflow.completed", "error.occurred", "warning.raised",
+)  # fmt: skip
+_CUSTOM = "custom."
+
 MakeIno = Callable[[], int]
 
 
@@ -57,6 +64,10 @@ class NoSuchSession(NotFound, KeyError):
 
 class SessionExists(Conflict):
     """A session of this id is there already."""
+
+
+class BadEvent(InvalidInput):
+    """An event that callers cannot record."""
 
 
 class SessionNotWritable(Denied):
@@ -99,7 +110,7 @@ class Session:
         self.clock = clock
         self.make_ino = make_ino
         self.foreign: Callable[[Record, Applied | None], None] | None = None
-        self.fold = Fold(objects, session_id)
+        self.fold = Fold(objects, session_id, recompute_tree=self._recompute_tree)
         self._snapshot: tuple[int, int, ObjectId | None] = (
             0,
             0,
@@ -109,6 +120,7 @@ class Session:
         self._writing = _Writing(self)
         self._depth = 0
         self._appended = False
+        self._is_stale = False
 
     # Opening
 
@@ -125,6 +137,7 @@ class Session:
                     self._open_at_start()
             except NoSuchLog as failure:
                 raise self._no_such_session() from failure
+            self._is_stale = False
             self._check_there()
 
     def _open_at(self, base: int) -> bool:
@@ -140,18 +153,25 @@ class Session:
             if snapshot.session.id != self.id:
                 return False
             position = snapshots.restore(self.objects, snapshot, self.fold)
+            self.log.seek(position)
+            self._note_snapshot(position, oid)
+            self._apply(self.log.read_new(), tell=False)
         except (Error, msgspec.MsgspecError):
             return False  # it only saves time; fsck reports it
-        self.log.seek(position)
-        self._note_snapshot(position, oid)
-        self._apply(self.log.read_new(), tell=False)
         return self.log.position.offset > base
 
     def _open_at_start(self) -> None:
-        self.fold = Fold(self.objects, self.id)
+        self.fold = Fold(self.objects, self.id, recompute_tree=self._recompute_tree)
         self.log.seek(Position(0, 0, self.id, 0))
         self._note_snapshot(self.log.position, None)
         self._apply(self.log.read_new(), tell=False)
+
+    def _recompute_tree(self, oid: ObjectId) -> bytes | None:
+        """Return a tree object that is missing or damaged, from the log, and put it back."""
+        data = snapshots.recompute_tree(self.log, Fold(self.objects, self.id), oid)
+        if data is not None and self.is_writable:
+            self.objects.put_json("tree", data)
+        return data
 
     def _check_there(self) -> None:
         if self.log.position.seq == 0 or self.fold.fields.deleted:
@@ -201,6 +221,9 @@ class Session:
         """
         log = self.log
         with log.lock:
+            if self._is_stale:
+                self.open()
+                return True
             try:
                 records = log.read_new()
             except NoSuchLog as failure:
@@ -248,10 +271,14 @@ class Session:
                 yield line, record
 
     def _apply(self, records: list[Record], *, tell: bool) -> None:
-        for record in records:
-            applied = self.fold.apply(record)
-            if tell and self.foreign is not None:
-                self.foreign(record, applied)
+        try:
+            for record in records:
+                applied = self.fold.apply(record)
+                if tell and self.foreign is not None:
+                    self.foreign(record, applied)
+        except BaseException:
+            self._is_stale = True  # the log has been read further than the fold has got
+            raise
         if records:
             self._follow_base(records[-1])
 
@@ -281,16 +308,26 @@ class Session:
         Raises:
             NoSpace, ReadOnlyStore: Nothing was written.
         """
+        return self._append([self._draft(type, data, names_snapshot)], [data])[0]
+
+    def append_all(self, changes: list[tuple[str, Any]]) -> list[Applied | None]:
+        """Append several records, all of them or none, then apply them; otherwise as :meth:`append`."""
+        return self._append([self._draft(type, data) for type, data in changes], [data for _, data in changes])
+
+    def _draft(self, type: str, data: Any, names_snapshot: bool = False) -> Draft:
         text = encode_data(data)
-        data_oid = None
         if len(text) > _MAX_DATA_BYTES:
-            data_oid = self.objects.put_bytes(text).oid
-        raw = msgspec.Raw(text) if data_oid is None else None
-        record = self.log.append(
-            self.clock, type, raw, actor=self.actor, data_oid=data_oid, names_snapshot=names_snapshot
-        )
+            return Draft(type, None, self.objects.put_bytes(text).oid, None, names_snapshot)
+        return Draft(type, msgspec.Raw(text), None, None, names_snapshot)
+
+    def _append(self, drafts: list[Draft], decoded: list[Any]) -> list[Applied | None]:
+        records = self.log.append(self.clock, drafts, actor=self.actor)
         self._appended = True
-        return self.fold.apply_decoded(record, data)
+        try:
+            return [self.fold.apply_decoded(record, data) for record, data in zip(records, decoded, strict=True)]
+        except BaseException:
+            self._is_stale = True
+            raise
 
     def check_writable(self) -> None:
         """Check that the session is active.
@@ -304,11 +341,25 @@ class Session:
             raise SessionNotWritable(f"session {self.id} is {status.value}, so it is read-only; {way}")
 
     def record(self, type: str, data: dict[str, Any]) -> int:
-        """Append a record that changes nothing but history, and return its number."""
+        """Append a record that changes nothing but history, and return its number.
+
+        Raises:
+            BadEvent: Callers cannot record this type, or JSON cannot hold *data*.
+        """
+        if type not in CALLERS_TYPES and not type.startswith(_CUSTOM):
+            raise BadEvent(
+                f"an event of type {type!r} cannot be recorded; these can: {', '.join(CALLERS_TYPES)}, {_CUSTOM}…"
+            )
+        if not isinstance(data, dict):
+            raise BadEvent(f"the data of an event is a mapping, not {data.__class__.__name__}")
+        try:
+            draft = self._draft(type, data)
+        except (TypeError, ValueError, msgspec.MsgspecError, RecursionError) as failure:
+            raise BadEvent(f"the data of the event cannot be JSON: {failure}") from failure
         with self.writing():
             self.check_writable()
             seq = self.log.position.seq
-            self.append(type, data)
+            self._append([draft], [data])
             return seq
 
     # Lifecycle
@@ -347,6 +398,7 @@ class Session:
     def save(self) -> ObjectId:
         """Write a snapshot, so that the next opening is fast, and return its id."""
         with self.writing():
+            self.check_writable()
             oid = self._write_snapshot()
             self.append("session.saved", Moved(snapshot=oid), names_snapshot=True)
             return oid
@@ -359,6 +411,8 @@ class Session:
         """
         data = Updated()
         for field, value in changes.items():
+            if field not in _FIELD_CHECKS:
+                raise BadField(f"a session has no field {field!r} to set; these can be: {', '.join(_FIELD_CHECKS)}")
             setattr(data, field, _FIELD_CHECKS[field](value))
         with self.writing():
             self.check_writable()
@@ -384,7 +438,7 @@ class Session:
         try:
             oid = self._write_snapshot()
             self.append("session.saved", Moved(snapshot=oid), names_snapshot=True)
-        except (NoSpace, DiskFault):
+        except Error:
             # The change itself is in the log; a snapshot only saves time, and is tried again later.
             self._next_snapshot_seq = position.seq + _TAIL_RECORDS
 
@@ -425,9 +479,12 @@ class _Writing:
         except NoSuchLog as failure:
             raise session._no_such_session() from failure
         session._depth += 1
-        if records:
+        if records or session._is_stale:
             try:
-                session._apply(records, tell=True)
+                if session._is_stale:
+                    session.open()
+                else:
+                    session._apply(records, tell=True)
                 session._check_there()
             except BaseException:
                 session._depth -= 1

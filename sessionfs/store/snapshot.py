@@ -10,9 +10,9 @@ import msgspec
 
 from sessionfs.artifacts import Entry, Tree
 from sessionfs.errors import Corrupt
-from sessionfs.log import Position
+from sessionfs.log import Log, Position
 from sessionfs.objects import ObjectDatabase
-from sessionfs.oid import ObjectId
+from sessionfs.oid import ObjectId, hash_bytes
 from sessionfs.sessions import Fields
 from sessionfs.state import State, Value
 from sessionfs.store.fold import Fold
@@ -103,6 +103,30 @@ def restore(objects: ObjectDatabase, snapshot: Snapshot, fold: Fold) -> Position
     fold.state = State(objects.read, {key: _detached(value) for key, value in snapshot.state.items()})
     place = snapshot.position
     return Position(place.seq, place.offset, place.chain, place.base)
+
+
+def recompute_tree(log: Log, fold: Fold, oid: ObjectId) -> bytes | None:
+    """Return the tree object *oid* as a snapshot of this log once wrote it, or None if none did.
+
+    Args:
+        fold: An empty one; every record is applied to it.
+    """
+    trees: dict[ObjectId, bytes] = {}
+
+    def keep(data: bytes) -> ObjectId:
+        kept = hash_bytes(data)
+        trees[kept] = data
+        return kept
+
+    offset = 0
+    for line, record in log.lines():
+        if record.base == offset:  # it names a snapshot, which was written just before it
+            fold.tree.write(keep)
+            if oid in trees:
+                return trees[oid]
+        fold.apply(record)
+        offset += len(line)
+    return None
 
 
 def _detached(value: Value) -> Value:
