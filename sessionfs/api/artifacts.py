@@ -170,7 +170,7 @@ def _artifact(node: Node, objects: ObjectDatabase) -> Artifact:
         tags=node.tags,
         metadata=dict(node.metadata or {}),
         size=node.size,
-        stored_size=node.stored_size,
+        stored_size=node.bytes_stored,
         compression=node.compression,
         created_ns=node.created_ns,
         updated_ns=node.ctime_ns,

@@ -26,7 +26,7 @@ class Attributes(msgspec.Struct, omit_defaults=True, kw_only=True):
     description: str | UnsetType | None = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
     metadata: dict[str, Any] | UnsetType = UNSET  # all of it, replacing what was
-    xattrs: dict[str, str] | UnsetType = UNSET  # likewise; values in base64
+    xattrs: dict[str, bytes] | UnsetType = UNSET  # likewise; values in base64
     origin: str | UnsetType = UNSET
 
 

@@ -8,28 +8,24 @@ whoever wrote them, and by nobody else. Whether a change is allowed is asked bef
 from __future__ import annotations
 
 import errno
-import stat
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 from msgspec import UNSET
 
 from sessionfs.artifacts import events
 from sessionfs.artifacts.names import encode, from_text, split, text_of
 from sessionfs.artifacts.node import (
-    DEFAULT_PERMISSIONS,
     EMPTY_TREE_JSON,
-    KINDS,
     Directory,
     Entry,
     LoadTree,
     Node,
-    decode_xattrs,
     entry_of,
     format_tree,
-    node_of,
+    hang,
 )
-from sessionfs.clock import parse_time
 from sessionfs.errors import Conflict, InvalidInput, NotFound
 from sessionfs.oid import ObjectId
 
@@ -84,15 +80,14 @@ class Tree:
         self.stored_size = 0
 
     @staticmethod
-    def empty(load: LoadTree, created_ns: int, created_by: str) -> Tree:
+    def empty(load: LoadTree, time: str, created_by: str) -> Tree:
         """Return the tree of a session that has just been created."""
         root = Directory(
-            name="",
+            kind="directory",
             ino=ROOT_INO,
-            mode=stat.S_IFDIR | DEFAULT_PERMISSIONS["directory"],
-            mtime_ns=created_ns,
-            ctime_ns=created_ns,
-            created_ns=created_ns,
+            mtime=time,
+            ctime=time,
+            created_at=time,
             created_by=created_by,
             load=load,
             loaded={},
@@ -102,7 +97,7 @@ class Tree:
     @staticmethod
     def restore(root: Entry, load: LoadTree, *, artifact_count: int, size: int, stored_size: int) -> Tree:
         """Return the tree that a snapshot names; directories are read when they are looked at."""
-        node = node_of(root, None, load)
+        node = hang(Node(**{field: getattr(root, field) for field in root.__struct_fields__}), None, load)
         assert isinstance(node, Directory)
         tree = Tree(node)
         tree.artifact_count, tree.size, tree.stored_size = artifact_count, size, stored_size
@@ -237,32 +232,32 @@ class Tree:
 
     # Applying records
 
-    def store(self, data: events.Stored, *, id: str, time_ns: int, actor: str) -> Applied:
+    def store(self, data: events.Stored, *, id: str, time: str, actor: str) -> Applied:
         """Apply ``artifact.stored``."""
         path = from_text(data.path)
         directory, name = self._parent(path)
         node = directory.entries().get(name)
         if node is None or not node.id or node.kind != data.kind:
-            return self._store_new(data, directory, name, node, id=id, time_ns=time_ns, actor=actor)
+            return self._store_new(data, directory, name, node, id=id, time=time, actor=actor)
         self._count(node, -1)
         node.version += 1
         self._set_content(node, data)
         node.id = id
-        node.mtime_ns = node.ctime_ns = time_ns
+        node.mtime = node.ctime = time
         self._set_attributes(node, data)
         self._count(node, +1)
         directory.touch()
         return Applied(node, None, ())
 
-    def update(self, data: events.Updated, *, time_ns: int) -> Applied:
+    def update(self, data: events.Updated, *, time: str) -> Applied:
         """Apply ``artifact.updated``."""
         node = self.resolve(from_text(data.path))
-        node.ctime_ns = time_ns
+        node.ctime = time
         self._set_attributes(node, data)
         self._touch(node)
         return Applied(node, None, ())
 
-    def rename(self, data: events.Renamed, *, time_ns: int) -> Applied:
+    def rename(self, data: events.Renamed, *, time: str) -> Applied:
         """Apply ``artifact.renamed``.
 
         The path's history goes on: what replaces a file continues the numbers of its versions.
@@ -281,19 +276,19 @@ class Tree:
         node.parent, node.name = new_directory, new_name
         new_directory.entries()[new_name] = node
         new_directory.touch()
-        node.ctime_ns = time_ns
+        node.ctime = time
         for directory in (old_directory, new_directory):
-            directory.mtime_ns = directory.ctime_ns = time_ns
+            directory.mtime = directory.ctime = time
             self._touch(directory)
         return Applied(node, replaced, ((old_directory, old_name), (new_directory, new_name)))
 
-    def delete(self, data: events.Deleted, *, time_ns: int) -> Applied:
+    def delete(self, data: events.Deleted, *, time: str) -> Applied:
         """Apply ``artifact.deleted``."""
         path = from_text(data.path)
         node = self.resolve(path)
         directory, name = self._parent(path)
         self._remove(node)
-        directory.mtime_ns = directory.ctime_ns = time_ns
+        directory.mtime = directory.ctime = time
         self._touch(directory)
         return Applied(None, node, ((directory, name),))
 
@@ -352,25 +347,26 @@ class Tree:
         replaced: Node | None,
         *,
         id: str,
-        time_ns: int,
+        time: str,
         actor: str,
     ) -> Applied:
         unrecorded = replaced if replaced is not None and not replaced.id else None
         if replaced is not None:
             self._remove(replaced)
         assert data.ino is not None
-        fields: dict[str, Any] = dict(  # noqa: C408
+        # Without a dict in between where it matters: opening a session makes one node a record.
+        new = Node if data.kind != "directory" else _new_directory(directory.load)
+        node = new(
             name=name,
             parent=directory,
+            kind=data.kind,
             ino=data.ino,
-            mode=KINDS[data.kind] | DEFAULT_PERMISSIONS.get(data.kind, 0o600),
-            mtime_ns=time_ns,
-            ctime_ns=time_ns,
-            created_ns=time_ns,
+            mtime=time,
+            ctime=time,
+            created_at=time,
             created_by=data.created_by or actor,
             id=id,
         )
-        node = Directory(**fields, load=directory.load, loaded={}) if data.kind == "directory" else Node(**fields)
         self._set_content(node, data)
         self._set_attributes(node, data)
         if unrecorded is not None and type(unrecorded) is type(node):
@@ -379,7 +375,7 @@ class Tree:
                 setattr(unrecorded, field, getattr(node, field))
             node, replaced = unrecorded, None
         directory.entries()[name] = node
-        directory.mtime_ns = directory.ctime_ns = time_ns
+        directory.mtime = directory.ctime = time
         directory.touch()
         self._touch(directory)
         self._count(node, +1)
@@ -397,15 +393,15 @@ class Tree:
 
     def _set_attributes(self, node: Node, data: events.Attributes) -> None:
         if data.mode is not UNSET:
-            node.mode = stat.S_IFMT(node.mode) | int(data.mode, 8)
+            node.permissions = data.mode
         if data.uid is not UNSET:
             node.uid = data.uid
         if data.gid is not UNSET:
             node.gid = data.gid
         if data.mtime is not UNSET:
-            node.mtime_ns = parse_time(data.mtime)
+            node.mtime = data.mtime
         if data.atime is not UNSET:
-            node.atime_ns = parse_time(data.atime)
+            node.atime = data.atime
         if data.type is not UNSET:
             node.type = data.type
         if data.mime_type is not UNSET:
@@ -417,7 +413,7 @@ class Tree:
         if data.metadata is not UNSET:
             node.metadata = data.metadata or None
         if data.xattrs is not UNSET:
-            node.xattrs = decode_xattrs(data.xattrs)
+            node.xattrs = data.xattrs or None
         if data.origin is not UNSET:
             node.origin = data.origin
 
@@ -442,4 +438,8 @@ class Tree:
         if not node.is_directory:
             self.artifact_count += sign
             self.size += sign * node.size
-            self.stored_size += sign * node.stored_size
+            self.stored_size += sign * node.bytes_stored
+
+
+def _new_directory(load: LoadTree) -> Callable[..., Directory]:
+    return partial(Directory, load=load, loaded={})

@@ -9,7 +9,7 @@
 """
 
 from sessionfs.durable.background import BackgroundSync
-from sessionfs.durable.disk import Disk, OsDisk, Temporary, write_all
+from sessionfs.durable.disk import Disk, OsDisk, Temporary, pwrite_all, write_all
 from sessionfs.durable.group import GroupCommit
 from sessionfs.durable.publish import Mode, append, place, publish
 from sessionfs.durable.unsynced import Unsynced
@@ -25,5 +25,6 @@ __all__ = [
     "append",
     "place",
     "publish",
+    "pwrite_all",
     "write_all",
 ]

@@ -103,6 +103,14 @@ def write_all(disk: Disk, fd: int, data: bytes | bytearray | memoryview) -> None
         written += disk.write(fd, view[written:])
 
 
+def pwrite_all(disk: Disk, fd: int, data: bytes | bytearray | memoryview, offset: int) -> None:
+    """Write all of *data* at *offset*, however many calls it takes."""
+    view = memoryview(data)
+    written = 0
+    while written < len(view):
+        written += disk.pwrite(fd, view[written:], offset + written)
+
+
 class OsDisk:
     """The real one."""
 

@@ -128,7 +128,7 @@ class _SessionCheck:
         yield from missing
         if missing or oid in self._found.damaged:
             return
-        for entry in decode_tree(self._store.objects.read_json("tree", oid)).entries:
+        for entry in decode_tree(self._store.objects.read_json("tree", oid)):
             yield from self._tree(record, entry.tree)
 
     def _needs(self, record: Record, oid: ObjectId, kind: str, role: str) -> Iterator[Fault]:

@@ -29,7 +29,6 @@ from sessionfs.log.record import (
     format_line,
     parse_line,
     parse_linked,
-    record_of,
 )
 from sessionfs.oid import hash_bytes
 
@@ -82,7 +81,7 @@ class Log:
         self._fd: int | None = None
         self._is_read_only = False
         self._writers = 0
-        self._committers = 0
+        self._committing: list[None] = []  # one for each thread in commit(); a list, whose changes need no lock
         self._is_doubtful = False  # a sync failed: what it should have synced must be written again
         self._is_named = False  # the names of the file and its directory are as safe as the mode says
         self._refused: tuple[int, bytes] | None = None  # length and first bytes of what was found not to be records
@@ -102,12 +101,17 @@ class Log:
     def rest(self) -> None:
         """Close the descriptors, if nobody is writing; the next use opens them again."""
         with self.lock:
-            if self._writers or self._committers:
+            if self._writers:
                 return
-            for fd in (self._fd, self._mark_fd):
+            descriptors = self._fd, self._mark_fd
+            # Taken away before looking: a commit that begins after this opens its own.
+            self._fd = self._mark_fd = None
+            if self._committing:
+                self._fd, self._mark_fd = descriptors
+                return
+            for fd in descriptors:
                 if fd is not None:
                     self._disk.close(fd)
-            self._fd = self._mark_fd = None
             self._is_read_only = False
 
     def __del__(self) -> None:
@@ -275,15 +279,18 @@ class Log:
             self.lock.release()
             raise
         try:
-            records = self.read_new()
-            if self.damage is not None:
-                raise self.damage
-            if self._disk.size(fd) != self.position.offset:
-                self._set_tail_aside(fd)
-            return records
+            return [] if self._disk.size(fd) == self.position.offset else self._catch_up(fd)
         except BaseException:
             self._end()
             raise
+
+    def _catch_up(self, fd: int) -> list[Record]:
+        records = self.read_new()
+        if self.damage is not None:
+            raise self.damage
+        if self._disk.size(fd) != self.position.offset:
+            self._set_tail_aside(fd)
+        return records
 
     def _end(self) -> None:
         self._writers -= 1
@@ -293,8 +300,11 @@ class Log:
         finally:
             self.lock.release()
 
-    def append(self, clock: Clock, drafts: Sequence[Draft], *, actor: str) -> list[Record]:
+    def append(self, clock: Clock, drafts: Sequence[Draft], *, actor: str) -> list[Body]:
         """Add records, all of them or none; the caller is inside :meth:`writing`.
+
+        Returns:
+            What they say.
 
         Raises:
             RecordTooLarge: Nothing was written.
@@ -312,7 +322,7 @@ class Log:
             time = self.last_time
         end = offset
         lines: list[bytes] = []
-        records: list[Record] = []
+        bodies: list[Body] = []
         for draft in drafts:
             if draft.names_snapshot:
                 base = end
@@ -327,17 +337,17 @@ class Log:
                 base=base,
             )
             line, chain = format_line(body, chain)
-            records.append(record_of(body, chain))
+            bodies.append(body)
             lines.append(line)
             seq += 1
             end += len(line)
         try:
-            append(self._disk, self._descriptor(), lines[0] if len(lines) == 1 else b"".join(lines), offset)
+            append(self._disk, self._descriptor(), b"".join(lines), offset)
         except OSError as failure:
             raise from_os_error(failure, f"append to {self.path}") from failure
         self.position = Position(seq, end, chain, base)
         self.last_time = time
-        return records
+        return bodies
 
     def commit(self) -> None:
         """Keep the promise of the durability mode for everything appended so far, and tell watchers.
@@ -347,8 +357,7 @@ class Log:
         Durability:
             relaxed: noted as owed. full: on stable storage when this returns.
         """
-        with self.lock:
-            self._committers += 1  # from here on the descriptors stay open
+        self._committing.append(None)  # from here on rest() leaves the descriptors open
         try:
             if not self._is_named:
                 self._keep_names()
@@ -356,12 +365,9 @@ class Log:
                 self._unsynced.add_log(self.path)
             else:
                 self._group.wait(self.position.offset, lambda: self.position.offset, self.sync)
-            # The records are safe, and whoever watches meets them with the next touch: nothing has failed.
-            with contextlib.suppress(OSError):
-                self._touch_mark()
+            self._touch_mark()
         finally:
-            with self.lock:
-                self._committers -= 1
+            self._committing.pop()
 
     def sync(self) -> None:
         """Put the log on stable storage."""
@@ -385,21 +391,23 @@ class Log:
         self._is_named = True
 
     def _touch_mark(self) -> None:
-        if self._mark_fd is None:
-            with self.lock:
-                self._open_mark()
-        assert self._mark_fd is not None
-        self._disk.touch(self._mark_fd)
-
-    def _open_mark(self) -> None:
-        if self._mark_fd is not None:
-            return  # another thread was faster
-        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+        mark_fd = self._mark_fd
         try:
-            self._mark_fd = self._disk.open(self._mark_path, flags)
-        except FileNotFoundError:  # a copy of a store comes without its marks
-            make_directory(self._disk, self._unsynced, Mode.RELAXED, os.path.dirname(self._mark_path))
-            self._mark_fd = self._disk.open(self._mark_path, flags)
+            self._disk.touch(mark_fd if mark_fd is not None else self._open_mark())
+        except OSError:
+            # The records are safe, and whoever watches meets them with the next touch: nothing has failed.
+            return
+
+    def _open_mark(self) -> int:
+        with self.lock:
+            if self._mark_fd is None:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+                try:
+                    self._mark_fd = self._disk.open(self._mark_path, flags)
+                except FileNotFoundError:  # a copy of a store comes without its marks
+                    make_directory(self._disk, self._unsynced, Mode.RELAXED, os.path.dirname(self._mark_path))
+                    self._mark_fd = self._disk.open(self._mark_path, flags)
+            return self._mark_fd
 
     def _set_tail_aside(self, fd: int) -> None:
         tail = self._rest(fd, self._disk.size(fd))
@@ -425,7 +433,8 @@ class Log:
             if fd is not None:
                 self._disk.close(fd)
         self._fd = self._mark_fd = None
-        self._writers = self._committers = 0
+        self._writers = 0
+        self._committing = []
         self.lock = threading.RLock()
         self._group = GroupCommit()
 

@@ -12,6 +12,7 @@ are enough to check a record by hand.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import msgspec
@@ -82,8 +83,6 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     chain: str
 
 
-_NULL = msgspec.Raw(b"null")
-
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Record)
 
@@ -94,8 +93,24 @@ def chain_of(previous: str, body: bytes | memoryview) -> str:
 
 
 def encode_data(data: Any) -> bytes:
-    """Return an event's data as JSON."""
-    return _encoder.encode(data)
+    """Return an event's data as JSON.
+
+    Raises:
+        TypeError, ValueError, RecursionError: JSON cannot hold it.
+    """
+    text = _encoder.encode(data)
+    # msgspec writes null for what JSON has no number for; it would come back as None, and nobody would have been told.
+    if b"null" in text and not _is_finite(data):
+        raise ValueError("JSON has no NaN and no infinity")
+    return text
+
+
+def _is_finite(data: Any) -> bool:
+    if isinstance(data, float):
+        return math.isfinite(data)
+    if isinstance(data, dict):
+        return all(map(_is_finite, data.values()))
+    return all(map(_is_finite, data)) if isinstance(data, list | tuple | set) else True
 
 
 def format_line(body: Body, previous_chain: str) -> tuple[bytes, str]:
@@ -112,26 +127,11 @@ def format_line(body: Body, previous_chain: str) -> tuple[bytes, str]:
     return line, chain
 
 
-def record_of(body: Body, chain: str) -> Record:
-    """Return what :func:`parse_line` gives for the line of *body*."""
-    return Record(
-        seq=body.seq,
-        time=body.time,
-        type=body.type,
-        actor=body.actor,
-        correlation_id=body.correlation_id,
-        data=body.data if body.data is not None else _NULL,
-        data_oid=body.data_oid,
-        base=body.base,
-        chain=chain,
-    )
-
-
 def parse_line(line: bytes) -> Record | None:
     """Return the record in *line* (without its LF), or None when it is not one. The chain is not checked."""
     try:
         return _decoder.decode(line)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
 
 
@@ -170,7 +170,7 @@ def parse_linked(data: bytes, start: Position) -> tuple[list[Record], Position]:
         found = blake3(chain.encode() + data[begin:mark]).hexdigest(length=16)
         try:
             record = decode(data[begin:end])
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             break
         if record.chain != found or record.seq != seq or data[mark : mark + 10] != _BEFORE_CHAIN:
             break

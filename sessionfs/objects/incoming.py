@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sessionfs.durable import Disk, Temporary, write_all
+from sessionfs.durable import Disk, Temporary, pwrite_all, write_all
 from sessionfs.durable.publish import OBJECT_MODE
 from sessionfs.objects import frame
 from sessionfs.oid import Hasher, ObjectId
@@ -58,7 +58,7 @@ class Incoming:
         if self._framed:
             write_all(self._disk, self.temporary.fd, frame.END_MARK)
             self.stored_size += len(frame.END_MARK)
-            self._disk.pwrite(self.temporary.fd, frame.header(self.size), 0)
+            pwrite_all(self._disk, self.temporary.fd, frame.header(self.size), 0)
             if self.stored_size >= self.size or self.size <= threshold_bytes:
                 self._turn_into_content()
         return self._hasher.oid()

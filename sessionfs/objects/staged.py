@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from sessionfs.durable import Disk, Temporary
+from sessionfs.durable import Disk, Temporary, pwrite_all
 from sessionfs.errors import from_os_error
 
 if TYPE_CHECKING:
@@ -113,10 +113,7 @@ class Staged:
             memory[offset:end] = data
             return len(data)
         try:
-            view = memoryview(data)
-            written = 0
-            while written < len(view):
-                written += self._disk.pwrite(self._fd(), view[written:], offset + written)
+            pwrite_all(self._disk, self._fd(), data, offset)
         except OSError as failure:
             raise from_os_error(failure, f"write {len(data)} bytes at {offset}") from failure
         return len(data)
@@ -134,11 +131,8 @@ class Staged:
             file = self._disk.create_temporary(self._staging, _FILE_MODE)
         except OSError as failure:
             raise from_os_error(failure, "stage content in tmp/") from failure
-        memory = self._memory or bytearray()
-        written = 0
         try:
-            while written < len(memory):
-                written += self._disk.pwrite(file.fd, memoryview(memory)[written:], written)
+            pwrite_all(self._disk, file.fd, self._memory or b"", 0)
         except OSError as failure:
             self._disk.discard_temporary(file)
             raise from_os_error(failure, "stage content in tmp/") from failure

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from sessionfs.errors import InvalidInput
+from sessionfs.log import encode_data
 from sessionfs.oid import ObjectId
 from sessionfs.sessions.lifecycle import FINISHED, STATUS_AFTER, Status
 
@@ -120,6 +121,10 @@ def check_tags(tags: Any) -> tuple[str, ...]:
     """
     if isinstance(tags, str):
         raise BadField(f"tags are a list of texts; the text {tags!r} was given")
+    try:
+        tags = tuple(tags)
+    except TypeError as failure:
+        raise BadField(f"tags are a list of texts; {tags!r} was given") from failure
     for tag in tags:
         # A comma separates tags in the mount's xattr, and a slash would split a path under by-tag/.
         if (
@@ -144,7 +149,7 @@ def check_metadata(metadata: Any) -> dict[str, Any]:
     if not isinstance(metadata, dict) or not all(isinstance(key, str) and key for key in metadata):
         raise BadField(f"metadata is a mapping from texts to JSON values; {metadata!r} was given")
     try:
-        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(metadata))
+        plain: dict[str, Any] = msgspec.json.decode(encode_data(metadata))
     except (TypeError, ValueError, msgspec.MsgspecError, RecursionError) as failure:
         raise BadField(f"the metadata cannot be JSON: {failure}") from failure
     return plain

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from sessionfs.errors import InvalidInput, NotFound
+from sessionfs.log import encode_data
 from sessionfs.oid import ObjectId
 
 MAX_INLINE_BYTES = 8 << 10
@@ -154,7 +155,7 @@ def encode_value(value: Any) -> bytes:
         BadValue: JSON cannot hold it.
     """
     try:
-        return msgspec.json.encode(value)
+        return encode_data(value)
     except (TypeError, ValueError, msgspec.MsgspecError, RecursionError) as failure:
         raise BadValue(f"the value cannot be JSON: {failure}") from failure
 
@@ -166,7 +167,7 @@ def parse_value(text: bytes | str) -> bytes:
         BadValue: It is not JSON.
     """
     try:
-        # Decoded as well: formatting alone lets pass what cannot be read back, such as 1e999 or bytes that are not UTF-8.
+        # Decoded as well: formatting alone lets pass what cannot be read back, such as 1e999 or invalid UTF-8.
         msgspec.json.decode(text)
         return msgspec.json.format(text.encode() if isinstance(text, str) else text, indent=-1)
     except (msgspec.MsgspecError, ValueError, RecursionError) as failure:

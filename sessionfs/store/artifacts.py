@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import stat
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,7 @@ from sessionfs.artifacts import (
     text_of,
 )
 from sessionfs.artifacts.names import MAX_PATH_BYTES, NameTooLong, encode
-from sessionfs.artifacts.node import DEFAULT_PERMISSIONS, encode_xattrs, format_mode
+from sessionfs.artifacts.node import format_mode
 from sessionfs.clock import format_time
 from sessionfs.errors import Conflict, InvalidInput
 from sessionfs.objects import Stored
@@ -360,8 +359,8 @@ def encode_attributes(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _encode_mode(mode: int) -> str:
-    if not 0 <= mode <= 0o7777:
-        raise BadAttribute(f"{mode:#o} is no mode: permission bits are 0 to 0o7777")
+    if not isinstance(mode, int) or not 0 <= mode <= 0o7777:
+        raise BadAttribute(f"{mode!r} is no mode: permission bits are 0 to 0o7777")
     return format_mode(mode)
 
 
@@ -402,22 +401,30 @@ def _check_parent(id: str) -> str:
     return id
 
 
-def _same(value: Any) -> Any:
-    return value
+def _check_owner(number: int) -> int:
+    if not isinstance(number, int) or not 0 <= number < 1 << 32:
+        raise BadAttribute(f"{number!r} is no number of a user or group: 0 to 4294967295")
+    return number
+
+
+def _encode_time(time_ns: int) -> str:
+    if not isinstance(time_ns, int):
+        raise BadAttribute(f"{time_ns!r} is no time: whole nanoseconds since 1970 are needed")
+    return format_time(time_ns)
 
 
 _ENCODERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "mode": ("mode", _encode_mode),
-    "uid": ("uid", _same),
-    "gid": ("gid", _same),
-    "mtime_ns": ("mtime", format_time),
-    "atime_ns": ("atime", format_time),
+    "uid": ("uid", _check_owner),
+    "gid": ("gid", _check_owner),
+    "mtime_ns": ("mtime", _encode_time),
+    "atime_ns": ("atime", _encode_time),
     "type": ("type", _check_type),
     "mime_type": ("mime_type", _check_mime_type),
     "description": ("description", _check_description),
     "tags": ("tags", check_tags),
     "metadata": ("metadata", _check_artifact_metadata),
-    "xattrs": ("xattrs", lambda value: encode_xattrs(value) or {}),
+    "xattrs": ("xattrs", lambda value: value or {}),
     "parent": ("origin", _check_parent),
 }
 
@@ -436,11 +443,10 @@ def _copied_fields(node: Node) -> dict[str, Any]:
         "uid": node.uid,
         "gid": node.gid,
     }
-    permissions = stat.S_IMODE(node.mode)
-    if permissions != DEFAULT_PERMISSIONS.get(node.kind):
-        fields["mode"] = format_mode(permissions)
+    if node.permissions is not None:
+        fields["mode"] = node.permissions
     if node.xattrs:
-        fields["xattrs"] = encode_xattrs(node.xattrs)
+        fields["xattrs"] = node.xattrs
     for name in ("type", "mime_type", "description"):
         if getattr(node, name) is not None:
             fields[name] = getattr(node, name)

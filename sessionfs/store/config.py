@@ -170,7 +170,7 @@ def parse_config(text: str, path: str) -> Config:
         field, parse = KEYS[key]
         try:
             settings[field] = parse(value)
-        except ValueError as failure:
+        except (ValueError, OverflowError) as failure:  # inf is a TOML number
             raise BadConfig(f"{path}: {key}: {failure}") from failure
     return Config(**settings)
 
@@ -178,8 +178,9 @@ def parse_config(text: str, path: str) -> Config:
 def _flatten(tables: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in tables.items():
-        if isinstance(value, dict):
-            flat.update(_flatten(value, f"{prefix}{key}."))
+        section = f"{prefix}{key}."
+        if isinstance(value, dict) and (value or any(known.startswith(section) for known in KEYS)):
+            flat.update(_flatten(value, section))
         else:
             flat[prefix + key] = value
     return flat

@@ -14,9 +14,9 @@ import msgspec
 from sessionfs import sessions
 from sessionfs.artifacts import Applied, Tree
 from sessionfs.artifacts import events as artifact_events
-from sessionfs.clock import parse_time
+from sessionfs.clock import format_time
 from sessionfs.errors import Corrupt, Error
-from sessionfs.log import Record
+from sessionfs.log import Body, Record
 from sessionfs.objects import DamagedObject, NoSuchObject, ObjectDatabase
 from sessionfs.oid import ObjectId
 from sessionfs.sessions import Fields
@@ -47,7 +47,7 @@ class Fold:
         self._objects = objects
         self._recompute_tree = recompute_tree
         self.fields = Fields(id=session_id)
-        self.tree = Tree.empty(self.load_tree, 0, "")
+        self.tree = Tree.empty(self.load_tree, format_time(0), "")
         self.state = State(objects.read)
 
     def load_tree(self, oid: ObjectId) -> bytes:
@@ -84,7 +84,7 @@ class Fold:
                 "see sessionfs fsck"
             ) from failure
 
-    def apply_decoded(self, record: Record, data: Any, function: Step | None = None) -> Applied | None:
+    def apply_decoded(self, record: Record | Body, data: Any, function: Step | None = None) -> Applied | None:
         """Apply a record whose data is at hand; what :meth:`apply` does after decoding it."""
         if function is None:
             step = _STEPS.get(record.type)
@@ -94,44 +94,44 @@ class Fold:
         return applied
 
 
-Step = Callable[[Fold, Record, Any], Applied | None]
+Step = Callable[[Fold, Record | Body, Any], Applied | None]
 
 
-def _created(fold: Fold, record: Record, data: sessions.Created) -> None:
+def _created(fold: Fold, record: Record | Body, data: sessions.Created) -> None:
     fold.fields = session_fields.create(data, time=record.time, actor=record.actor)
-    fold.tree = Tree.empty(fold.load_tree, parse_time(record.time), record.actor)
+    fold.tree = Tree.empty(fold.load_tree, record.time, record.actor)
 
 
-def _updated(fold: Fold, record: Record, data: sessions.Updated) -> None:
+def _updated(fold: Fold, record: Record | Body, data: sessions.Updated) -> None:
     session_fields.update(fold.fields, data)
 
 
-def _moved(fold: Fold, record: Record, data: sessions.Moved) -> None:
+def _moved(fold: Fold, record: Record | Body, data: sessions.Moved) -> None:
     session_fields.move(fold.fields, record.type, data, time=record.time)
 
 
-def _deleted(fold: Fold, record: Record, data: object) -> None:
+def _deleted(fold: Fold, record: Record | Body, data: object) -> None:
     fold.fields.deleted = True
 
 
-def _artifact_stored(fold: Fold, record: Record, data: artifact_events.Stored) -> Applied:
+def _artifact_stored(fold: Fold, record: Record | Body, data: artifact_events.Stored) -> Applied:
     id = f"{fold.fields.id}:{record.seq}"
-    return fold.tree.store(data, id=id, time_ns=parse_time(record.time), actor=record.actor)
+    return fold.tree.store(data, id=id, time=record.time, actor=record.actor)
 
 
-def _artifact_updated(fold: Fold, record: Record, data: artifact_events.Updated) -> Applied:
-    return fold.tree.update(data, time_ns=parse_time(record.time))
+def _artifact_updated(fold: Fold, record: Record | Body, data: artifact_events.Updated) -> Applied:
+    return fold.tree.update(data, time=record.time)
 
 
-def _artifact_renamed(fold: Fold, record: Record, data: artifact_events.Renamed) -> Applied:
-    return fold.tree.rename(data, time_ns=parse_time(record.time))
+def _artifact_renamed(fold: Fold, record: Record | Body, data: artifact_events.Renamed) -> Applied:
+    return fold.tree.rename(data, time=record.time)
 
 
-def _artifact_deleted(fold: Fold, record: Record, data: artifact_events.Deleted) -> Applied:
-    return fold.tree.delete(data, time_ns=parse_time(record.time))
+def _artifact_deleted(fold: Fold, record: Record | Body, data: artifact_events.Deleted) -> Applied:
+    return fold.tree.delete(data, time=record.time)
 
 
-def _state_changed(fold: Fold, record: Record, data: Changed) -> None:
+def _state_changed(fold: Fold, record: Record | Body, data: Changed) -> None:
     fold.state.change(data, record.time)
 
 

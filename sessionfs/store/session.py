@@ -43,11 +43,12 @@ if TYPE_CHECKING:
 # A record's data beyond this goes to an object, which leaves room for the rest of the line.
 _MAX_DATA_BYTES = 60 << 10
 
-# A snapshot when so many records have come since the last one: 500 cost about 1 ms to fold. Also only when those
-# records are at least as long as what the snapshot has to write, so that all snapshots together stay within the
-# log's own length however large a directory is.
+# A snapshot when so many records have come since the last one: 500 cost 1 to 2 ms to read. Also only when what it has
+# to write is at most twice as long as those records, so that all snapshots together stay within a constant factor of
+# the log, however large a directory is.
 _TAIL_RECORDS = 500
-_ENTRY_BYTES = 300
+_ENTRY_BYTES = 250
+_SNAPSHOT_FACTOR = 2
 
 # What callers record; every other type says that something changed, and is written by what changed it.
 CALLERS_TYPES = (
@@ -321,10 +322,13 @@ class Session:
         return Draft(type, msgspec.Raw(text), None, None, names_snapshot)
 
     def _append(self, drafts: list[Draft], decoded: list[Any]) -> list[Applied | None]:
-        records = self.log.append(self.clock, drafts, actor=self.actor)
+        appended = self.log.append(self.clock, drafts, actor=self.actor)
         self._appended = True
+        apply = self.fold.apply_decoded
         try:
-            return [self.fold.apply_decoded(record, data) for record, data in zip(records, decoded, strict=True)]
+            if len(appended) == 1:
+                return [apply(appended[0], decoded[0])]
+            return [apply(body, data) for body, data in zip(appended, decoded, strict=True)]
         except BaseException:
             self._is_stale = True
             raise
@@ -433,7 +437,8 @@ class Session:
         """Write a snapshot if the tail has become long enough to pay for it."""
         position = self.log.position
         self._next_snapshot_seq = position.seq + _TAIL_RECORDS
-        if position.offset - self._snapshot[1] < _ENTRY_BYTES * _changed_entries(self.fold.tree.root):
+        written = _ENTRY_BYTES * _changed_entries(self.fold.tree.root)
+        if written > _SNAPSHOT_FACTOR * (position.offset - self._snapshot[1]):
             return
         try:
             oid = self._write_snapshot()
