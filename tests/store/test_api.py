@@ -281,7 +281,9 @@ def test_paths_that_could_lead_elsewhere_are_refused(session, path):
     assert list(session.artifacts) == []
 
 
-@pytest.mark.parametrize("name", ["x" * 255, "ü" * 127, "\U0001f600" * 63, os.fsdecode(b"\xff\xfe"), "a\nb", "-rf", "\\"])
+@pytest.mark.parametrize(
+    "name", ["x" * 255, "ü" * 127, "\U0001f600" * 63, os.fsdecode(b"\xff\xfe"), "a\nb", "-rf", "\\"]
+)
 def test_every_posix_name_comes_back_exactly(store, session, name):
     session.artifacts.put(name, b"1")
     session.save()
