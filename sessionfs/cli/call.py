@@ -1,0 +1,86 @@
+"""One call of a verb: the streams, the environment, and the store it works on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, BinaryIO, TextIO
+
+from sessionfs.cli.arguments import UsageError
+from sessionfs.cli.output import Output
+
+if TYPE_CHECKING:
+    from sessionfs import api
+    from sessionfs.cli.progress import Progress
+
+
+class Call:
+    """What a verb gets besides its arguments."""
+
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        cwd: str | None,
+        stdin: TextIO,
+        stdout: TextIO,
+        stderr: TextIO,
+        *,
+        store_option: str | None,
+        as_json: bool,
+    ) -> None:
+        self.env = env
+        self._cwd = cwd
+        self.stdin = stdin
+        self.stderr = stderr
+        self.out = Output(stdout, env, as_json=as_json)
+        self._store_option = store_option
+
+    def say(self, message: str) -> None:
+        """Write a message for a person to standard error."""
+        self.stderr.write(message + "\n")
+
+    def path(self, path: str) -> str:
+        """Return a path of the user's as the process can use it; as they wrote it, where that is the same.
+
+        Raises:
+            UsageError: No file can have it.
+        """
+        if "\0" in path:
+            raise UsageError(f"{path!r} is no path of a file: it holds NUL")
+        return path if self._cwd is None else os.path.join(self._cwd, path)
+
+    def input_bytes(self) -> BinaryIO:
+        """Standard input as bytes."""
+        return self.stdin.buffer
+
+    def progress(self, label: str, total: int = 0, *, in_bytes: bool = False) -> Progress:
+        """Return a progress bar, which shows nothing when standard error is no terminal."""
+        from sessionfs.cli.progress import Progress
+
+        return Progress(self.stderr, label, total, in_bytes=in_bytes)
+
+    # The store
+
+    def store_path(self) -> str:
+        """Return where the store is: --store, $SESSIONFS_STORE, the nearest .sessionfs, the user's data directory."""
+        if self._store_option is not None:
+            return self.path(self._store_option)
+        from sessionfs.store.layout import find_store
+
+        return self.path(find_store(self.env, self._cwd or os.getcwd()))
+
+    def new_store_path(self, directory: str | None) -> str:
+        """Return where ``init`` makes a store."""
+        chosen = directory or self._store_option or self.env.get("SESSIONFS_STORE") or ".sessionfs"
+        return os.path.abspath(self.path(chosen))
+
+    def open_store(self) -> api.Store:
+        """Open the store; closing it syncs once what the verb wrote."""
+        from sessionfs import api
+
+        # No background sync: a verb is over before its interval is.
+        return api.open(self.store_path(), background_sync=False)
+
+    def session(self, store: api.Store, text: str | None) -> api.Session:
+        """Return the session that *text* names; ``@`` and None are the current one."""
+        return store.sessions.resolve(text or "@", current=self.env.get("SESSIONFS_SESSION") or None)

@@ -1,0 +1,50 @@
+"""``cat-log``: a session's log, as it stands on disk."""
+
+from __future__ import annotations
+
+from sessionfs.cli.arguments import Arguments
+from sessionfs.cli.call import Call
+from sessionfs.cli.plumbing import Plumbing
+from sessionfs.cli.spec import SESSION, Option, Verb
+
+
+def _cat_log(call: Call, arguments: Arguments) -> None:
+    from sessionfs.log import Log
+
+    first = arguments.number("from") or 0
+    with Plumbing(call) as store:
+        session_id = store.resolve_session(arguments.text("SESSION"))
+        # The log alone, not the session: a log that adds up to nothing can still be read.
+        log = Log(
+            store.disk,
+            store.layout.log(session_id),
+            session_id,
+            mark_path=store.layout.mark(session_id),
+            staging=store.layout.staging,
+            unsynced=store.unsynced,
+            mode=store.config.mode,
+        )
+        lines = (line for line, record in log.lines() if record.seq >= first)
+        if call.out.as_json:
+            import json
+
+            call.out.document([json.loads(line) for line in lines])
+        else:
+            for line in lines:
+                call.out.raw(line)
+
+
+VERBS = {
+    "cat-log": Verb(
+        _cat_log,
+        about="Every record is a line of JSON, and is checked against its chain. At a damaged record the output ends "
+        "with an error; what a crash left incomplete at the end is left out.",
+        positionals=(SESSION,),
+        options=(Option("--from", "Begin with the record of this number", metavar="SEQ", number=True),),
+        examples=(
+            ("cat-log @ | jq -r .type | sort | uniq -c", "counts the current session's events"),
+            ("cat-log q4 --from 100", "leaves out the first hundred"),
+        ),
+        exits={3: "There is no such session.", 6: "The log is damaged; the records before the damage are printed."},
+    )
+}

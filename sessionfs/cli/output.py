@@ -1,0 +1,125 @@
+"""Standard output: data only. Lines with tabs between their fields, or one JSON document, or bytes as they are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TextIO
+
+from sessionfs.cli.exits import printable
+
+if TYPE_CHECKING:
+    from sessionfs.cli.tables import Column
+
+NAME = "standard output"
+
+_COLOURS = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "dim": "2"}
+
+
+class Output:
+    """What a verb writes to. A failed write raises OSError with the stream's name as its file's name."""
+
+    def __init__(self, stream: TextIO, env: Mapping[str, str], *, as_json: bool) -> None:
+        self._stream = stream
+        self.as_json = as_json
+        self.is_terminal = stream.isatty()
+        self._has_colours = self.is_terminal and not env.get("NO_COLOR") and env.get("TERM") != "dumb"
+
+    def line(self, *fields: object) -> None:
+        """Write one line: fields separated by tabs, with what would break a line escaped."""
+        self._write("\t".join([printable(str(field)) for field in fields]) + "\n")
+
+    def text(self, text: str) -> None:
+        """Write *text*, which ends its own lines."""
+        self._write(text)
+
+    def raw(self, data: bytes | memoryview) -> None:
+        """Write bytes as they are."""
+        try:
+            self._stream.flush()
+            self._stream.buffer.write(data)
+        except OSError as failure:
+            raise _named(failure) from None
+
+    def document(self, value: Any) -> None:
+        """Write *value* as a JSON document, indented on a terminal."""
+        import json
+
+        indent = 2 if self.is_terminal else None
+        text = json.dumps(value, ensure_ascii=False, indent=indent)
+        try:
+            text.encode(self._stream.encoding or "utf-8")
+        except UnicodeEncodeError:
+            text = json.dumps(value, indent=indent)
+        self._write(text + "\n")
+
+    def table(self, columns: Iterable[Column], records: list[dict[str, Any]]) -> None:
+        """Write *records*: as a JSON list, as an aligned table for people, or as lines."""
+        if self.as_json:
+            self.document(records)
+            return
+        from sessionfs.cli import tables
+
+        chosen = tuple(columns)
+        if self.is_terminal:
+            self._write(tables.format_table(chosen, records, self.colour))
+        else:
+            for record in records:
+                self.line(*(column.stable(record) for column in chosen))
+
+    def details(self, record: dict[str, Any], show: Mapping[str, Callable[[Any], str]]) -> None:
+        """Write one record: as a JSON object, or a line per field.
+
+        Args:
+            show: How people see a field's value on a terminal.
+        """
+        if self.as_json:
+            self.document(record)
+            return
+        from sessionfs.cli import tables
+
+        width = max(map(len, record))
+        for key, value in record.items():
+            if self.is_terminal:
+                text = "-" if value is None else show[key](value) if key in show else tables.plain(value)
+                self._write(f"{self.colour('bold', key.ljust(width))}  {text}\n")
+            else:
+                self.line(key, tables.plain(value))
+
+    def colour(self, name: str, text: str) -> str:
+        """Return *text* in a colour, where there are colours."""
+        return f"\x1b[{_COLOURS[name]}m{text}\x1b[0m" if self._has_colours and name else text
+
+    def flush(self) -> None:
+        """Write out what is buffered."""
+        try:
+            self._stream.flush()
+        except OSError as failure:
+            raise _named(failure) from None
+
+    @property
+    def bytes_stream(self) -> _Bytes:
+        """A binary file, whose failures name the stream."""
+        return _Bytes(self)
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+        except OSError as failure:
+            raise _named(failure) from None
+
+
+class _Bytes:
+    """The ``write`` of a binary file."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def write(self, data: bytes | memoryview) -> int:
+        self._output.raw(data)
+        return len(data)
+
+
+def _named(failure: OSError) -> OSError:
+    # Made anew, because the number decides the class: BrokenPipeError stays one.
+    return OSError(failure.errno, failure.strerror or os.strerror(failure.errno or 0), NAME)

@@ -1,0 +1,83 @@
+"""``rev-parse``: from a name to an object's id."""
+
+from __future__ import annotations
+
+from sessionfs.cli.arguments import Arguments
+from sessionfs.cli.call import Call
+from sessionfs.cli.plumbing import AmbiguousOid, Plumbing, only
+from sessionfs.cli.spec import Positional, Verb
+from sessionfs.errors import NotFound
+from sessionfs.oid import ObjectId
+
+NAME = "An object's id or a unique prefix of it, SESSION:REF, or a SESSION, which stands for its newest snapshot"
+
+
+def _rev_parse(call: Call, arguments: Arguments) -> None:
+    with Plumbing(call) as store:
+        oids = [resolve(store, name) for name in arguments.texts("NAME")]
+    if call.out.as_json:
+        call.out.document(oids)
+    else:
+        for oid in oids:
+            call.out.line(oid)
+
+
+def resolve(store: Plumbing, text: str) -> ObjectId:
+    """Return the object that *text* names: an id or its prefix, ``SESSION:REF``, or a session.
+
+    Raises:
+        NotFound: Nothing is named so, or the session has no snapshot yet.
+        AmbiguousOid: Several objects, or an object and a session, could be meant.
+    """
+    if ":" in text:
+        return _ref(store, text)
+    oids = store.find_oids(text)
+    if not oids:
+        return newest_snapshot(store, text)
+    if text not in oids and any(session_id.startswith(text) for session_id in store.session_ids()):
+        raise AmbiguousOid(f"{text!r} could be object {oids[0]} or a session; write more of it")
+    return only(oids, text)
+
+
+def newest_snapshot(store: Plumbing, session: str) -> ObjectId:
+    """Return the newest snapshot of the session that *session* names."""
+    from sessionfs.sessions import Moved
+
+    with store.call.open_store() as opened:
+        found = store.call.session(opened, session)
+        record = found.core.log.record_at(found.core.log.newest_base())
+        import msgspec
+
+        oid = None if record is None else msgspec.json.decode(record.data, type=Moved).snapshot
+    if oid is None:
+        raise NotFound(f"session {found.id} has no snapshot yet; write one with: sessionfs session save {found.id}")
+    return oid
+
+
+def _ref(store: Plumbing, text: str) -> ObjectId:
+    from sessionfs import refs
+
+    session, _, name = text.rpartition(":")
+    session_id = store.resolve_session(session)
+    value = refs.read(store.disk, f"{store.layout.refs(session_id)}/{refs.check_name(name)}")
+    if value is None:
+        raise NotFound(f"session {session_id} has no ref {name!r}; see: sessionfs show-ref {session_id}")
+    return ObjectId(value)
+
+
+VERBS = {
+    "rev-parse": Verb(
+        _rev_parse,
+        about="Prints one id per NAME.",
+        positionals=(Positional("NAME", NAME, count="+", complete="session"),),
+        examples=(
+            ("rev-parse 5f3c", "the whole id"),
+            ("rev-parse q4:before-merge", "the snapshot that the ref names"),
+            ("rev-parse @", "the newest snapshot of the current session"),
+        ),
+        exits={
+            2: "The request is malformed, or a NAME could be several things.",
+            3: "Nothing is named so, or the session has no snapshot yet.",
+        },
+    )
+}
