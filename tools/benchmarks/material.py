@@ -1,0 +1,67 @@
+"""The content that is stored: Python's own standard library, and noise."""
+
+from __future__ import annotations
+
+import functools
+import os
+import random
+import sysconfig
+from collections.abc import Iterator
+
+# As tools/run leaves them out: other people's packages, caches, and the interpreter as a static library.
+_LEFT_OUT = ("site-packages", "dist-packages", "__pycache__")
+_LEFT_OUT_PREFIX = "config-"
+
+LARGE_BYTES = 100 << 20
+
+
+def stdlib_directory() -> str:
+    """Return where the standard library of this interpreter is."""
+    return sysconfig.get_path("stdlib")
+
+
+def is_left_out(name: str) -> bool:
+    """Say whether the standard library's entry *name* is not looked at."""
+    return name in _LEFT_OUT or name.startswith(_LEFT_OUT_PREFIX)
+
+
+@functools.cache
+def text() -> bytes:
+    """Return 100 MiB of Python source: it repeats after some 30 MB, which LZ4's window of 64 KiB does not see."""
+    source = b"".join(_sources())
+    return (source * (LARGE_BYTES // len(source) + 1))[:LARGE_BYTES]
+
+
+@functools.cache
+def noise() -> bytes:
+    """Return 100 MiB that nothing compresses."""
+    return os.urandom(LARGE_BYTES)
+
+
+def unique(content: bytes) -> bytes:
+    """Return *content* with another beginning, so that no store has it already."""
+    return b"".join([os.urandom(16), memoryview(content)[16:]])
+
+
+def write_small_files(directory: str, count: int) -> list[str]:
+    """Write *count* different files of 1 to 4 KiB of Python source and return their paths; the same in every run."""
+    choose = random.Random(1)
+    source = text()
+    paths = []
+    for number in range(count):
+        size = choose.randint(1 << 10, 4 << 10)
+        start = choose.randrange(len(source) - size)
+        path = os.path.join(directory, f"{number:06}.txt")
+        with open(path, "wb") as file:
+            file.write((b"# %06d\n" % number + source[start : start + size])[:size])
+        paths.append(path)
+    return paths
+
+
+def _sources() -> Iterator[bytes]:
+    for directory, names, files in os.walk(stdlib_directory()):
+        names[:] = sorted(name for name in names if not is_left_out(name))
+        for name in sorted(files):
+            if name.endswith(".py"):
+                with open(os.path.join(directory, name), "rb") as file:
+                    yield file.read()

@@ -1,0 +1,97 @@
+"""What is printed: the machine, tables for people, one JSON document for programs."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.bulk import Contest
+from benchmarks.measure import Result
+
+
+def describe_machine(directory: str) -> dict[str, Any]:
+    """Return what the numbers depend on: the machine, and the filesystem that *directory* is on."""
+    return {
+        "cpus": len(os.sched_getaffinity(0)),
+        "cpu": _cpu_model(),
+        "kernel": platform.release(),
+        "filesystem": filesystem_type(directory),
+        "python": platform.python_version(),
+    }
+
+
+def filesystem_type(path: str) -> str:
+    """Return the type of the filesystem that *path* is on, as the kernel names it."""
+    found = ("", "unknown")
+    path = os.path.realpath(path)
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
+        for line in mounts:
+            fields, _, rest = line.partition(" - ")
+            point = fields.split()[4]
+            if f"{path}/".startswith(point.rstrip("/") + "/") and len(point) >= len(found[0]):
+                found = (point, rest.split()[0])
+    return found[1]
+
+
+def print_machine(machine: dict[str, Any], rounds: int) -> None:
+    """Print the header."""
+    print(
+        f"{machine['cpus']} CPUs ({machine['cpu']}), Linux {machine['kernel']}, {machine['filesystem']}, "
+        f"Python {machine['python']}; medians of {rounds} rounds"
+    )
+
+
+def print_results(title: str, heads: tuple[str, str], results: Sequence[Result]) -> None:
+    """Print a table of rows; *heads* are the names of the two sides."""
+    lines = [(title, *heads, "", "ratio", "bar", "")]
+    notes = []
+    for result in results:
+        bar = result.bar.text if result.bar is not None else ""
+        met = {True: "met", False: "NOT met", None: ""}[result.met]
+        ratio = "" if result.ratio is None else f"{result.ratio:.2f}"
+        lines.append((result.name, _figure(result.ours), _figure(result.raw), result.unit, ratio, bar, met))
+        if result.note is not None:
+            notes.append(f"{result.name}: skipped: {result.note}")
+    _print_columns(lines, left=(0, 3, 5, 6))
+    for note in notes:
+        print(note)
+
+
+def print_contest(contest: Contest) -> None:
+    """Print what each contender took."""
+    first = contest.seconds[contest.ours[0]]
+    lines = [(f"{contest.count:,} files of 1-4 KiB", "seconds", "us each", "ratio")]
+    for name, seconds in contest.seconds.items():
+        lines.append((name, f"{seconds:.3f}", f"{seconds * 1e6 / contest.count:.1f}", f"{seconds / first:.2f}"))
+    _print_columns(lines, left=(0,))
+
+
+def _print_columns(lines: Sequence[tuple[str, ...]], *, left: tuple[int, ...]) -> None:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    print()
+    for line in lines:
+        cells = [
+            cell.ljust(width) if number in left else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip())
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}" if value >= 100 else f"{value:.3g}"
+
+
+def _cpu_model() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            for line in lines:
+                name, _, value = line.partition(":")
+                if name.strip() == "model name":
+                    return value.strip()
+    except OSError:
+        pass
+    return platform.machine()
