@@ -1,0 +1,27 @@
+"""The mount: a store as a filesystem, by pyfuse3 and trio.
+
+``daemon``         starting and ending the process that serves a mount
+``table``          what is mounted on this machine
+``serve``          that process: from mounting to the last version stored
+``operations``     the FUSE handlers: decode, ask one inode, answer
+``view``           the whole that is mounted
+``inodes``         numbers, look-up counts, attributes; what an inode can be asked
+``handles``        open files; what one can be asked
+``namespace``      the virtual directories: sessions, by-*, objects
+``overview``       which sessions have which name, tag, status, date
+``session_files``  what a session's directory holds
+``mounted``        a session as the mount has it
+``artifacts``      the live tree: directories and links
+``files``          the live tree: files, staged until they become versions
+``xattrs``         extended attributes as readings of metadata
+``changes``        what other processes do, and telling the kernel
+
+How they hang together: the kernel asks ``operations``, which finds an inode by its number, lets it read what other
+processes appended (0.5 us when there is nothing), and calls one method. An inode of the tree stands for one node of the
+session's fold and changes it only through the session's verbs, so that mount, API and command line do the same thing.
+Everything runs on one thread, and what must happen together has no ``await`` in it; hashing, copying and syncing of
+what is large happens in workers.
+
+The kernel may believe what it was told for an hour, because it is told of every change: of ours by its own request, of
+other processes' by ``changes``.
+"""

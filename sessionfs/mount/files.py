@@ -1,0 +1,384 @@
+"""Files of the live tree: reading, and staging what is written until it becomes a version.
+
+All handles of an inode share what is staged. It becomes one version when a descriptor is closed or synced, however many
+``write(2)`` calls it came from. A new file hangs in the tree unrecorded until then, and everything that is set on it
+meanwhile (``pending``) goes into the same record.
+
+Concurrency: everything runs on the loop's thread. Only hashing, compressing and copying of what is larger than
+INLINE_BYTES happens in a worker, with the inode's lock held; writers wait for that lock, and readers of staged content.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from typing import TYPE_CHECKING, Any
+
+import trio
+from pyfuse3 import EntryAttributes
+
+from sessionfs.artifacts import Node
+from sessionfs.artifacts.mime import SNIFFED_BYTES
+from sessionfs.errors import Error
+from sessionfs.mount.artifacts import ArtifactDirectory, ArtifactInode
+from sessionfs.mount.handles import Handle
+from sessionfs.mount.inodes import UNKNOWN_SECONDS, Caller, build_attributes
+from sessionfs.objects import ObjectReader, Staged, Stored
+from sessionfs.oid import ObjectId
+from sessionfs.store.artifacts import check_artifact_size
+
+if TYPE_CHECKING:
+    from sessionfs.mount.mounted import MountedSession
+
+log = logging.getLogger(__name__)
+
+# Up to here hashing and compressing cost less than handing them to a thread and back (about 100 us).
+INLINE_BYTES = 64 << 10
+
+
+class ArtifactFile(ArtifactInode):
+    """A regular file."""
+
+    def __init__(self, number: int, mounted: MountedSession, node: Node) -> None:
+        super().__init__(number, mounted, node)
+        self.lock = trio.Lock()
+        self.size = node.size  # of what is staged
+        self.dirty = False  # what is staged differs from the newest version
+        self.written = False  # …and not only because it was created, or truncated when it was opened
+        self.pending: dict[str, Any] = {}  # fields that are in no record yet
+        self._staged: Staged | None = None
+        self._reader: tuple[ObjectId, ObjectReader] | None = None
+        self._changed_ns = 0
+        self._writers: set[FileHandle] = set()
+
+    # What it says about itself
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether the next record will change what is shown: the kernel may not keep its attributes."""
+        return self.dirty or bool(self.pending) or not self.node.id
+
+    def value(self, field: str) -> Any:
+        return self.pending[field] if field in self.pending else super().value(field)
+
+    def build(self) -> EntryAttributes:
+        if not self.unsettled:
+            return super().build()
+        node = self.node
+        mode = stat.S_IFREG | stat.S_IMODE(self.value("mode"))
+        return build_attributes(
+            self.number,
+            mode,
+            uid=self.value("uid"),
+            gid=self.value("gid"),
+            size=self._shown_size(),
+            mtime_ns=self.value("mtime_ns"),
+            ctime_ns=max(self._changed_ns, node.ctime_ns),
+            atime_ns=self.value("atime_ns"),
+            links=self.links,
+            attr_seconds=UNKNOWN_SECONDS,
+        )
+
+    def change(self, changes: dict[str, Any]) -> None:
+        if not self.unsettled or self.path is None:
+            super().change(changes)
+            return
+        self.mounted.check_writable()
+        self.mounted.check_fields(changes)
+        self.pending.update(changes)
+        self._touch()
+
+    def _touch(self) -> None:
+        self._changed_ns = self.mounted.clock()
+        self.cached = None
+
+    # Opening and closing
+
+    async def open(self, flags: int, caller: Caller) -> Handle:
+        writes = flags & os.O_ACCMODE != os.O_RDONLY
+        if writes or flags & os.O_TRUNC:
+            self.mounted.check_writable()
+        if flags & os.O_TRUNC:
+            await self.truncate(0, opening=True)
+        return self._opened(flags, caller)
+
+    async def open_new(self, flags: int, caller: Caller) -> FileHandle:
+        """Open a file that has just been created."""
+        self._staged = self.mounted.store.objects.stage()
+        self.size = 0
+        self.dirty, self.written = True, False
+        self._touch()
+        return self._opened(flags | os.O_RDWR, caller)
+
+    def _opened(self, flags: int, caller: Caller) -> FileHandle:
+        handle = FileHandle(self, flags, caller)
+        self.handles += 1
+        if handle.writes:
+            self._writers.add(handle)
+        return handle
+
+    def closed(self, handle: FileHandle) -> None:
+        """Note that *handle* is gone."""
+        self.handles -= 1
+        self._writers.discard(handle)
+        if self.handles == 0:
+            self._discard_staged()
+            self._close_reader()
+        elif not self._writers and not self.dirty:
+            self._discard_staged()
+        self.mounted.inodes.drop_unused(self)
+
+    def _discard_staged(self) -> None:
+        staged, self._staged = self._staged, None
+        if staged is not None:
+            staged.discard()
+            self.cached = None
+
+    def _close_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader[1].close()
+
+    # Content
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """Return up to *length* bytes from *offset*."""
+        if self.lock.locked():
+            async with self.lock:
+                pass  # a worker has the staged content; taking its own lock would stop the whole loop
+        if self._staged is not None:
+            return self._staged.pread(length, offset)
+        oid = self.node.oid
+        if oid is None:
+            return b""
+        if self._reader is None or self._reader[0] != oid:
+            self._close_reader()
+            self._reader = (oid, self.mounted.store.objects.open(oid))
+        return self._reader[1].pread(length, offset)
+
+    async def write(self, offset: int | None, data: bytes) -> int:
+        """Write *data* at *offset* (None: at the end) and return its length."""
+        self.mounted.check_writable()
+        staged = await self._stage()
+        start = self.size if offset is None else offset
+        end = start + len(data)
+        if end > self.size:
+            check_artifact_size(self.mounted.store.config.max_artifact_bytes, end)
+        staged.pwrite(data, start)
+        self.size = max(self.size, end)
+        self._rewritten()
+        self.written = True
+        return len(data)
+
+    async def truncate(self, size: int, *, opening: bool = False) -> None:
+        """Set the length in bytes, for ``open`` or for ``truncate(2)``."""
+        self.mounted.check_writable()
+        if size > self._shown_size():
+            check_artifact_size(self.mounted.store.config.max_artifact_bytes, size)
+        staged = await self._stage(empty=size == 0)
+        staged.truncate(size)
+        self.size = size
+        self.written = not opening or (self.dirty and self.written)
+        self._rewritten()
+
+    async def truncate_by_name(self, size: int) -> None:
+        """Set the length in bytes; nobody will close it, so this is a version at once."""
+        await self.truncate(size)
+        try:
+            await self.store_version()
+        except Exception:
+            if not self._writers:
+                self.give_up()
+            raise
+        if not self._writers:
+            self._discard_staged()
+
+    def _shown_size(self) -> int:
+        return self.node.size if self._staged is None else self.size
+
+    def _rewritten(self) -> None:
+        """Note that what is staged changed just now."""
+        self.dirty = True
+        self._touch()
+        self.pending["mtime_ns"] = self._changed_ns
+
+    async def _stage(self, *, empty: bool = False) -> Staged:
+        """Return the staged content, starting from the newest version unless it is to be *empty*."""
+        if self._staged is not None and not self.lock.locked():
+            return self._staged
+        async with self.lock:
+            if self._staged is None:
+                objects, oid = self.mounted.store.objects, self.node.oid
+                if empty or oid is None or self.node.size == 0:
+                    self._staged = objects.stage()
+                elif self.node.size <= INLINE_BYTES:
+                    self._staged = objects.stage(oid)
+                else:
+                    self._staged = await trio.to_thread.run_sync(objects.stage, oid)
+                self.size = self._staged.size
+            return self._staged
+
+    def replaced_elsewhere(self) -> None:
+        """Another process stored a new version: it is the content now, unless this one is being written here."""
+        self.cached = None
+        if not self.dirty and not self.lock.locked():
+            self._discard_staged()
+
+    # Versions
+
+    async def store_version(self) -> None:
+        """Make one version of what is staged and pending, if there is anything.
+
+        Raises:
+            Error: Nothing was recorded; it stays staged, and the next close tries again.
+        """
+        if not self.unsettled:
+            return
+        async with self.lock:
+            if not self.unsettled or self.path is None:
+                return
+            self.mounted.check_writable()
+            if not self.dirty:
+                self._record_pending()
+                return
+            stored, head = await self._finish()
+            # From here on without awaits: the tree and the record change together.
+            self.mounted.refresh()
+            path = self.path
+            if path is not None:
+                self._record(path, stored, head)
+
+    async def _finish(self) -> tuple[Stored, bytes]:
+        assert self._staged is not None
+        head = self._staged.pread(SNIFFED_BYTES, 0)
+        if self.size <= INLINE_BYTES:
+            return self._staged.finish(), head
+        return await trio.to_thread.run_sync(self._staged.finish), head
+
+    def _record(self, path: str, stored: Stored, head: bytes) -> None:
+        node, mounted = self.node, self.mounted
+        is_new = not node.id
+        fields = dict(self.pending)
+        if is_new:
+            known = {"mode": stat.S_IMODE(node.mode), "uid": node.uid, "gid": node.gid, "created_by": node.created_by}
+            fields = {**known, "mtime_ns": node.mtime_ns, **fields}
+        mounted.session.artifacts.put(
+            path,
+            stored,
+            # A type that somebody set, or that was found before, stays.
+            head=head if is_new or node.mime_type is None else None,
+            ino=node.ino,
+            make_parents=False,
+            **fields,
+        )
+        self.pending.clear()
+        self.dirty = self.written = False
+        self.cached = None
+        if is_new:
+            self._settle()
+
+    def _settle(self) -> None:
+        parent = self.node.parent
+        directory = None if parent is None else self.mounted.known.get(parent)
+        if isinstance(directory, ArtifactDirectory):
+            directory.settled()
+
+    def _record_pending(self) -> None:
+        path = self.path
+        assert path is not None
+        self.mounted.session.artifacts.change(path, **self.pending)
+        self.pending.clear()
+        self.cached = None
+
+    def give_up_unless_written_by_others(self, handle: FileHandle) -> None:
+        """Let go of what could not be recorded, when *handle* was the last that writes."""
+        if self._writers <= {handle}:
+            self.give_up()
+
+    def give_up(self) -> None:
+        """Let go of what could not be recorded; a file that never was in a record goes altogether."""
+        self.dirty = False
+        self.pending.clear()
+        self._discard_staged()
+        self.mounted.invalidate_content(self.node)  # the kernel has pages of what was not stored
+        if not self.node.id and self.path is not None:
+            parent, name = self.node.parent, self.node.name
+            assert parent is not None
+            self._settle()
+            self.mounted.session.tree.remove_unrecorded(self.node)
+            self.mounted.invalidate_entry(parent, name)
+
+    def is_open_elsewhere(self, caller: Caller) -> bool:
+        """Whether the process that opened it has another descriptor of it (see :meth:`FileHandle.flush`)."""
+        path = self.path
+        if path is None:
+            return False
+        ending = "/artifacts/" + path
+        directory = f"/proc/{caller.pid}/fd"
+        try:
+            return any(os.readlink(f"{directory}/{fd}").endswith(ending) for fd in os.listdir(directory))
+        except OSError:
+            return False  # it is gone, or not ours to look at: record what there is
+
+
+class FileHandle(Handle):
+    """An open file of the tree."""
+
+    inode: ArtifactFile
+
+    def __init__(self, inode: ArtifactFile, flags: int, caller: Caller) -> None:
+        super().__init__(inode)
+        self.writes = flags & os.O_ACCMODE != os.O_RDONLY
+        self._appends = bool(flags & os.O_APPEND)
+        self._caller = caller
+        self._failed = False  # the last close reported that it could not be stored
+
+    async def read(self, offset: int, length: int) -> bytes:
+        return await self.inode.read(offset, length)
+
+    async def write(self, offset: int, data: bytes) -> int:
+        return await self.inode.write(None if self._appends else offset, data)
+
+    async def truncate(self, size: int) -> None:
+        await self.inode.truncate(size)
+
+    async def flush(self) -> None:
+        """Make a version of what was written.
+
+        A shell's ``echo x > file`` opens, duplicates the descriptor, closes the first one, and writes only then. So
+        while nothing has been written since the file was created or truncated, and its opener has another
+        descriptor of it, there is one more close to come, and that one makes the version.
+        """
+        file = self.inode
+        if not (self.writes and file.unsettled):
+            return
+        if file.dirty and not file.written and file.is_open_elsewhere(self._caller):
+            return
+        self._failed = True
+        await file.store_version()
+        self._failed = False
+
+    async def sync(self) -> None:
+        await self.inode.store_version()
+        await trio.to_thread.run_sync(self.inode.mounted.store.sync)
+
+    async def release(self) -> None:
+        file = self.inode
+        try:
+            if self.writes and file.unsettled and file.path is not None:
+                await self._store_late()
+        finally:
+            file.closed(self)
+
+    async def _store_late(self) -> None:
+        """Store what mmap wrote after the last close. What a close has reported as lost is not tried again."""
+        file = self.inode
+        try:
+            if not self._failed:
+                await file.store_version()
+                return
+            log.warning("%s could not be stored, as its close reported", file.path)
+        except Error as failure:
+            log.error("%s could not be stored after it was closed: %s", file.path, failure)
+        file.give_up_unless_written_by_others(self)

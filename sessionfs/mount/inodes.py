@@ -1,0 +1,258 @@
+"""Inodes: their numbers, how often the kernel knows them, their attributes, and what one can be asked.
+
+The kernel names everything by a number. Each reply that gives it one (``lookup create mkdir symlink mknod`` and
+every entry of ``readdir``) raises the inode's lookup count, ``forget`` lowers it. An inode is kept while the kernel
+knows it or somebody has it open, so a file that was unlinked lives until its last handle and its last lookup are gone.
+
+Numbers stay the same across remounts. A node of a session's tree has ``hash(session id) XOR node.ino`` (52 bits);
+everything else has the hash of its path, with bit 52 set.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from pyfuse3 import ROOT_INODE, EntryAttributes, FUSEError, InodeT
+
+from sessionfs.mount.handles import Handle
+
+# How long the kernel may answer by itself. It is told of every change (see ``changes``), so this could be for ever;
+# an hour bounds the life of anything that a fault of ours might leave behind.
+KNOWN_SECONDS = 3600.0
+
+# For what changes without our telling the kernel: the attributes of virtual files and of files being written.
+UNKNOWN_SECONDS = 0.0
+
+NUMBER_BITS = 52
+_NUMBER_MASK = (1 << NUMBER_BITS) - 1
+_FIRST_FREE_NUMBER = 2  # 1 is the root of the mount
+
+STAT_BLOCK_BYTES = 512
+
+
+class Caller(NamedTuple):
+    """Who makes a request."""
+
+    uid: int
+    gid: int
+    pid: int
+
+    @property
+    def program(self) -> str:
+        """The name of the program that it runs; empty when it is gone, or in another pid namespace."""
+        try:
+            with open(f"/proc/{self.pid}/comm", encoding="utf-8", errors="replace") as file:
+                return file.read().rstrip("\n")
+        except OSError:
+            return ""
+
+
+def hash_number(text: str) -> int:
+    """Return 52 bits of a hash of *text*."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") & _NUMBER_MASK
+
+
+def error(number: int) -> FUSEError:
+    """Return the error for the errno *number*."""
+    return FUSEError(number)
+
+
+class Inode:
+    """What every inode can be asked; what a kind of inode cannot do is refused with the errno that POSIX names."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.lookups = 0
+        self.handles = 0
+        self.cached: EntryAttributes | None = None
+
+    # Life
+
+    def refresh(self) -> None:
+        """Take in what other processes did; called before every request."""
+
+    def entered(self) -> None:
+        """The kernel knows it now."""
+
+    def left(self) -> None:
+        """Neither the kernel nor a handle knows it any more."""
+
+    def attributes(self) -> EntryAttributes:
+        """Return what ``stat`` shows."""
+        raise NotImplementedError
+
+    def set_attributes(self, changes: dict[str, Any]) -> None:
+        """Set ``mode uid gid atime_ns mtime_ns``."""
+        raise error(errno.EPERM)
+
+    async def truncate_by_name(self, size: int) -> None:
+        """Set the length in bytes, for ``truncate(2)``."""
+        raise error(errno.EPERM)
+
+    # Directories
+
+    parent_number: int = ROOT_INODE
+
+    def names(self) -> Sequence[bytes]:
+        """Return the names in it, in a fixed order."""
+        raise error(errno.ENOTDIR)
+
+    def lookup(self, name: bytes) -> Inode | None:
+        """Return what *name* is in it, if anything."""
+        raise error(errno.ENOTDIR)
+
+    @property
+    def missing_seconds(self) -> float | None:
+        """How long the kernel may remember that a name is missing; None for not at all."""
+        return None
+
+    async def create(self, name: bytes, mode: int, flags: int, caller: Caller) -> tuple[Inode, Handle]:
+        """Make a file and open it."""
+        raise error(errno.EPERM)
+
+    async def make_node(self, name: bytes, mode: int, rdev: int, caller: Caller) -> Inode:
+        """Make a file without opening it."""
+        raise error(errno.EPERM)
+
+    def make_directory(self, name: bytes, mode: int, caller: Caller) -> Inode:
+        """Make a directory."""
+        raise error(errno.EPERM)
+
+    def make_symlink(self, name: bytes, target: bytes, caller: Caller) -> Inode:
+        """Make a symbolic link."""
+        raise error(errno.EPERM)
+
+    def remove(self, name: bytes) -> None:
+        """Unlink what is not a directory."""
+        raise error(errno.EPERM)
+
+    def remove_directory(self, name: bytes) -> None:
+        """Remove an empty directory."""
+        raise error(errno.EPERM)
+
+    async def rename(self, name: bytes, target: Inode, new_name: bytes, *, replace: bool) -> None:
+        """Move what *name* is to *new_name* in the directory *target*."""
+        raise error(errno.EPERM)
+
+    # Files and links
+
+    async def open(self, flags: int, caller: Caller) -> Handle:
+        """Open it."""
+        raise error(errno.EISDIR)
+
+    def target(self) -> bytes:
+        """Return where a symbolic link points."""
+        raise error(errno.EINVAL)
+
+    # Extended attributes
+
+    def xattr_names(self) -> list[bytes]:
+        """Return the names of its extended attributes."""
+        return []
+
+    def xattr(self, name: bytes) -> bytes:
+        """Return the value of one."""
+        raise error(errno.ENODATA if name.startswith(b"user.") else errno.ENOTSUP)
+
+    def set_xattr(self, name: bytes, value: bytes) -> None:
+        """Set one."""
+        raise error(errno.EPERM if name.startswith(b"user.") else errno.ENOTSUP)
+
+    def remove_xattr(self, name: bytes, caller: Caller) -> None:
+        """Remove one."""
+        raise error(errno.ENODATA if name.startswith(b"user.") else errno.ENOTSUP)
+
+
+def build_attributes(
+    number: int,
+    mode: int,
+    *,
+    uid: int,
+    gid: int,
+    size: int,
+    mtime_ns: int,
+    ctime_ns: int,
+    atime_ns: int | None = None,
+    links: int = 1,
+    rdev: int = 0,
+    attr_seconds: float = KNOWN_SECONDS,
+    entry_seconds: float = KNOWN_SECONDS,
+) -> EntryAttributes:
+    """Return attributes as the kernel wants them."""
+    entry = EntryAttributes()
+    entry.st_ino = InodeT(number)
+    entry.st_mode = mode
+    entry.st_nlink = links
+    entry.st_uid = uid
+    entry.st_gid = gid
+    entry.st_rdev = rdev
+    entry.st_size = size
+    entry.st_blocks = -(-size // STAT_BLOCK_BYTES)
+    entry.st_mtime_ns = mtime_ns
+    entry.st_ctime_ns = ctime_ns
+    entry.st_atime_ns = mtime_ns if atime_ns is None else atime_ns
+    entry.attr_timeout = attr_seconds
+    entry.entry_timeout = entry_seconds
+    return entry
+
+
+class InodeTable:
+    """Every inode that the kernel knows, by number."""
+
+    def __init__(self) -> None:
+        self._by_number: dict[int, Inode] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_number)
+
+    def at(self, number: int) -> Inode:
+        """Return the inode with this number.
+
+        Raises:
+            FUSEError: ESTALE: the kernel should not know it.
+        """
+        try:
+            return self._by_number[number]
+        except KeyError:
+            raise error(errno.ESTALE) from None
+
+    def find(self, number: int) -> Inode | None:
+        """Return the inode with this number, if the kernel knows it."""
+        return self._by_number.get(number)
+
+    def all(self) -> list[Inode]:
+        """Return every inode."""
+        return list(self._by_number.values())
+
+    def free_number(self, wanted: int) -> int:
+        """Return *wanted*, or another number when something else has it."""
+        while wanted in self._by_number or wanted < _FIRST_FREE_NUMBER:
+            wanted = hash_number(str(wanted))
+        return wanted
+
+    def remember(self, inode: Inode) -> EntryAttributes:
+        """Note that the kernel is told of *inode* once more, and return its attributes."""
+        entry = inode.attributes()
+        if inode.lookups == 0 and inode.number not in self._by_number:
+            self._by_number[inode.number] = inode
+            inode.entered()
+        inode.lookups += 1
+        return entry
+
+    def forget(self, number: int, lookups: int) -> None:
+        """Note that the kernel has let go of an inode so many times."""
+        inode = self._by_number.get(number)
+        if inode is not None:
+            inode.lookups -= lookups
+            self.drop_unused(inode)
+
+    def drop_unused(self, inode: Inode) -> None:
+        """Let go of *inode* if nobody knows it any more."""
+        if inode.lookups <= 0 and inode.handles == 0 and self._by_number.get(inode.number) is inode:
+            if inode.number == ROOT_INODE:
+                return
+            del self._by_number[inode.number]
+            inode.left()

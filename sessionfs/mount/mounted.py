@@ -1,0 +1,174 @@
+"""A session as the mount has it: its inodes by node, and what other processes do to it."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Any
+
+from sessionfs.artifacts import Applied, Directory, Node
+from sessionfs.log import Record
+from sessionfs.mount.artifacts import ArtifactDirectory, ArtifactInode, ArtifactSymlink
+from sessionfs.mount.files import ArtifactFile
+from sessionfs.mount.inodes import Caller, InodeTable, error, hash_number
+from sessionfs.store.artifacts import encode_attributes
+from sessionfs.store.session import NoSuchSession, Session, SessionNotWritable
+from sessionfs.store.store import Store
+
+if TYPE_CHECKING:
+    from sessionfs.mount.changes import Invalidator
+
+
+class MountedSession:
+    """One session, for as long as the mount knows it."""
+
+    def __init__(
+        self, store: Store, session: Session, inodes: InodeTable, invalidator: Invalidator, root_parent: int
+    ) -> None:
+        self.store = store
+        self.session = session
+        self.inodes = inodes
+        self.clock = store.clock
+        self.root_parent = root_parent  # the number of the session's directory, which holds artifacts/
+        self.known: dict[Node, ArtifactInode] = {}
+        self._invalidator = invalidator
+        self._salt = hash_number("session/" + session.id)
+        self._root = session.tree.root
+        session.foreign = self._foreign
+
+    def refresh(self) -> None:
+        """Take in what other processes did.
+
+        Raises:
+            NoSuchSession: The session was deleted.
+        """
+        self.session.refresh()
+        if self.session.fold.fields.deleted:
+            raise NoSuchSession(f"the session {self.session.id!r} was deleted")
+        if self.session.tree.root is not self._root:
+            self._rebind()
+
+    # Inodes
+
+    def inode_of(self, node: Node) -> ArtifactInode:
+        """Return the inode of a node of the tree."""
+        known = self.known.get(node)
+        if known is not None:
+            return known
+        number = self.inodes.free_number(self._salt ^ node.ino)
+        if isinstance(node, Directory):
+            return ArtifactDirectory(number, self, node)
+        if node.is_symlink:
+            return ArtifactSymlink(number, self, node)
+        return ArtifactFile(number, self, node) if node.is_file else ArtifactInode(number, self, node)
+
+    def number_of(self, node: Node) -> int:
+        """Return the inode number of a node of the tree."""
+        return self.inode_of(node).number
+
+    def path_of(self, node: Node) -> str | None:
+        """Return the path of *node*; None when neither it nor anything above it hangs in the tree any more."""
+        return _path_below(self.session.tree.root, node)
+
+    def changed(self, *nodes: Node | None) -> None:
+        """Note that the attributes of *nodes* are others now."""
+        for node in nodes:
+            inode = None if node is None else self.known.get(node)
+            if inode is not None:
+                inode.cached = None
+
+    async def record(self, node: Node) -> None:
+        """Record a file that is in no record yet."""
+        inode = self.known.get(node)
+        if isinstance(inode, ArtifactFile):
+            await inode.store_version()
+
+    def _rebind(self) -> None:
+        """Go on with the tree of a session that was read again from its log, as happens after a failed append.
+
+        An inode stays with what has its path and number; files that are in no record are hung into the new tree.
+        """
+        old_root, self._root = self._root, self.session.tree.root
+        places = [(_path_below(old_root, node), node, inode) for node, inode in self.known.items()]
+        for path, node, inode in places:
+            if path is None:
+                continue
+            found = self.session.tree.find(path)
+            if not node.id:
+                parent = self.session.tree.find(path.rpartition("/")[0])
+                if found is None and isinstance(parent, Directory):
+                    self.session.tree.add_unrecorded(node, parent)
+            elif found is not None and found.ino == node.ino and found.kind == node.kind:
+                del self.known[node]
+                self.known[found] = inode
+                inode.node = found
+            else:
+                node.parent = None
+            self._invalidate(inode.node, content=inode.node.oid != node.oid)
+
+    # Asking before something is done
+
+    def check_writable(self) -> None:
+        """Check that the session is active and its log whole.
+
+        Raises:
+            SessionNotWritable: It is not (EROFS).
+        """
+        if not self.session.is_writable:
+            self.session.check_writable()
+            raise SessionNotWritable(f"the log of session {self.session.id} is damaged, so it is read-only")
+
+    def check_new(self, path: str) -> None:
+        """Check that something can be made at *path*."""
+        if self.session.tree.find(path) is not None:
+            raise error(errno.EEXIST)
+
+    @staticmethod
+    def check_fields(changes: dict[str, Any]) -> None:
+        """Check values that will be recorded later, so that whoever set them hears of it now."""
+        encode_attributes(changes)
+
+    def actor_of(self, caller: Caller) -> str:
+        """Return who *caller* is, as records name people."""
+        return f"uid:{caller.uid}"
+
+    # What other processes did
+
+    def _foreign(self, record: Record, applied: Applied | None) -> None:
+        if applied is None:
+            return
+        for directory, name in applied.parents:
+            self.changed(directory)
+            self.invalidate_entry(directory, name)
+        content_changed = record.type == "artifact.stored"
+        self._invalidate(applied.node, content=content_changed)
+        self._invalidate(applied.removed, content=False)
+
+    def _invalidate(self, node: Node | None, *, content: bool) -> None:
+        inode = None if node is None else self.known.get(node)
+        if inode is None:
+            return
+        inode.cached = None
+        if isinstance(inode, ArtifactFile):
+            inode.replaced_elsewhere()
+        self._invalidator.inode(inode.number, content=content)
+
+    def invalidate_entry(self, directory: Directory, name: str) -> None:
+        """Make the kernel forget what *name* is in *directory*."""
+        known = self.known.get(directory)
+        if known is not None:
+            self._invalidator.entry(known.number, name.encode("utf-8", "surrogateescape"))
+
+    def invalidate_content(self, node: Node) -> None:
+        """Make the kernel forget the content and attributes of *node*."""
+        self._invalidate(node, content=True)
+
+
+def _path_below(root: Node, node: Node) -> str | None:
+    names: list[str] = []
+    at = node
+    while at is not root:
+        names.append(at.name)
+        if at.parent is None:
+            return None
+        at = at.parent
+    return "/".join(reversed(names))

@@ -1,0 +1,338 @@
+"""The FUSE handlers: each decodes its arguments, asks one inode or handle, and answers."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import logging
+import os
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+import pyfuse3
+from pyfuse3 import (
+    EntryAttributes,
+    FileHandleT,
+    FileInfo,
+    FileNameT,
+    FlagT,
+    FUSEError,
+    InodeT,
+    ModeT,
+    ReaddirToken,
+    RequestContext,
+    SetattrFields,
+    StatvfsData,
+    XAttrNameT,
+)
+
+from sessionfs.artifacts.names import MAX_NAME_BYTES
+from sessionfs.errors import Error, from_os_error
+from sessionfs.mount.handles import Handle
+from sessionfs.mount.inodes import Caller, Inode
+from sessionfs.mount.view import View
+from sessionfs.sessions import BadTransition
+
+log = logging.getLogger(__name__)
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+# Where what an error says to people is not what its kind's errno says to programs.
+_ERRNO_OF: dict[type[Error], int] = {
+    BadTransition: errno.EPERM,  # as a Conflict it would be "File exists"
+}
+
+
+def errno_of(failure: Error) -> int:
+    """Return the errno that says *failure*."""
+    return _ERRNO_OF.get(type(failure), failure.errno)
+
+
+def answered(
+    handler: Callable[Concatenate[Operations, _P], Coroutine[Any, Any, _R]],
+) -> Callable[Concatenate[Operations, _P], Coroutine[Any, Any, _R]]:
+    """Turn errors into errnos; what nobody expected becomes EIO and is logged with its traceback."""
+
+    @functools.wraps(handler)
+    async def wrapper(self: Operations, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return await handler(self, *args, **kwargs)
+        except FUSEError:
+            raise
+        except Error as failure:
+            number = errno_of(failure)
+            if number == errno.EIO:
+                log.error("%s: %s", handler.__name__, failure)
+            raise FUSEError(number) from failure
+        except OSError as failure:
+            log.error("%s: %s", handler.__name__, failure)
+            raise FUSEError(from_os_error(failure, handler.__name__).errno) from failure
+        except Exception as failure:
+            log.exception("%s failed", handler.__name__)
+            raise FUSEError(errno.EIO) from failure
+
+    return cast("Callable[Concatenate[Operations, _P], Coroutine[Any, Any, _R]]", wrapper)
+
+
+class OpenDirectory:
+    """An open directory: its names as they were when it was last read from the beginning."""
+
+    def __init__(self, inode: Inode) -> None:
+        self.inode = inode
+        self.names: Sequence[bytes] = ()
+
+
+class Operations(pyfuse3.Operations):
+    """The requests of the kernel."""
+
+    supports_dot_lookup = False
+    # The kernel would answer for sizes and times of files that other processes change too.
+    enable_writeback_cache = False
+
+    def __init__(self, view: View) -> None:
+        super().__init__()
+        self._view = view
+        self._inodes = view.inodes
+        self._handles: dict[int, Handle] = {}
+        self._directories: dict[int, OpenDirectory] = {}
+        self._last_handle = 0
+
+    def _at(self, number: int) -> Inode:
+        """Return an inode, up to date with what other processes did."""
+        inode = self._inodes.at(number)
+        inode.refresh()
+        return inode
+
+    def _add(self, handle: Handle) -> FileInfo:
+        self._last_handle += 1
+        self._handles[self._last_handle] = handle
+        return FileInfo(fh=FileHandleT(self._last_handle), direct_io=handle.direct_io, keep_cache=handle.keep_cache)
+
+    # Names and attributes
+
+    @answered
+    async def lookup(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> EntryAttributes:
+        parent = self._at(parent_inode)
+        found = parent.lookup(name)
+        if found is not None:
+            return self._inodes.remember(found)
+        if parent.missing_seconds is None:
+            raise FUSEError(errno.ENOENT)
+        missing = EntryAttributes()
+        missing.entry_timeout = parent.missing_seconds
+        return missing  # number 0: the kernel remembers that there is nothing
+
+    async def forget(self, inode_list: Sequence[tuple[InodeT, int]]) -> None:
+        for number, lookups in inode_list:
+            self._inodes.forget(number, lookups)
+
+    @answered
+    async def getattr(self, inode: InodeT, ctx: RequestContext) -> EntryAttributes:
+        return self._at(inode).attributes()
+
+    @answered
+    async def setattr(
+        self,
+        inode: InodeT,
+        attr: EntryAttributes,
+        fields: SetattrFields,
+        fh: FileHandleT | None,
+        ctx: RequestContext,
+    ) -> EntryAttributes:
+        found = self._at(inode)
+        if fields.update_size:
+            if fh is None:
+                await found.truncate_by_name(attr.st_size)
+            else:
+                await self._handles[fh].truncate(attr.st_size)
+        changes = _changes(attr, fields)
+        if changes:
+            found.set_attributes(changes)
+        return found.attributes()
+
+    @answered
+    async def readlink(self, inode: InodeT, ctx: RequestContext) -> FileNameT:
+        return FileNameT(self._at(inode).target())
+
+    # Making, renaming, removing
+
+    @answered
+    async def mkdir(self, parent_inode: InodeT, name: FileNameT, mode: ModeT, ctx: RequestContext) -> EntryAttributes:
+        made = self._at(parent_inode).make_directory(name, mode, _caller(ctx))
+        return self._inodes.remember(made)
+
+    @answered
+    async def mknod(
+        self, parent_inode: InodeT, name: FileNameT, mode: ModeT, rdev: int, ctx: RequestContext
+    ) -> EntryAttributes:
+        made = await self._at(parent_inode).make_node(name, mode, rdev, _caller(ctx))
+        return self._inodes.remember(made)
+
+    @answered
+    async def symlink(
+        self, parent_inode: InodeT, name: FileNameT, target: FileNameT, ctx: RequestContext
+    ) -> EntryAttributes:
+        made = self._at(parent_inode).make_symlink(name, target, _caller(ctx))
+        return self._inodes.remember(made)
+
+    @answered
+    async def link(
+        self, inode: InodeT, new_parent_inode: InodeT, new_name: FileNameT, ctx: RequestContext
+    ) -> EntryAttributes:
+        raise FUSEError(errno.EPERM)  # what link(2) says where there are no hard links
+
+    @answered
+    async def unlink(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
+        self._at(parent_inode).remove(name)
+
+    @answered
+    async def rmdir(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
+        self._at(parent_inode).remove_directory(name)
+
+    @answered
+    async def rename(
+        self,
+        parent_inode_old: InodeT,
+        name_old: FileNameT,
+        parent_inode_new: InodeT,
+        name_new: FileNameT,
+        flags: FlagT,
+        ctx: RequestContext,
+    ) -> None:
+        if flags & ~pyfuse3.RENAME_NOREPLACE:
+            raise FUSEError(errno.EINVAL)
+        target = self._inodes.at(parent_inode_new)
+        replace = not flags & pyfuse3.RENAME_NOREPLACE
+        await self._at(parent_inode_old).rename(name_old, target, name_new, replace=replace)
+
+    # Files
+
+    @answered
+    async def create(
+        self, parent_inode: InodeT, name: FileNameT, mode: ModeT, flags: FlagT, ctx: RequestContext
+    ) -> tuple[FileInfo, EntryAttributes]:
+        inode, handle = await self._at(parent_inode).create(name, mode, flags, _caller(ctx))
+        entry = self._inodes.remember(inode)
+        return self._add(handle), entry
+
+    @answered
+    async def open(self, inode: InodeT, flags: FlagT, ctx: RequestContext) -> FileInfo:
+        return self._add(await self._at(inode).open(flags, _caller(ctx)))
+
+    @answered
+    async def read(self, fh: FileHandleT, off: int, size: int) -> bytes:
+        return await self._handles[fh].read(off, size)
+
+    @answered
+    async def write(self, fh: FileHandleT, off: int, buf: bytes) -> int:
+        return await self._handles[fh].write(off, buf)
+
+    @answered
+    async def flush(self, fh: FileHandleT) -> None:
+        await self._handles[fh].flush()
+
+    @answered
+    async def fsync(self, fh: FileHandleT, datasync: bool) -> None:
+        await self._handles[fh].sync()
+
+    @answered
+    async def release(self, fh: FileHandleT) -> None:
+        await self._handles.pop(fh).release()
+
+    # Directories
+
+    @answered
+    async def opendir(self, inode: InodeT, ctx: RequestContext) -> FileHandleT:
+        self._last_handle += 1
+        self._directories[self._last_handle] = OpenDirectory(self._at(inode))
+        return FileHandleT(self._last_handle)
+
+    @answered
+    async def readdir(self, fh: FileHandleT, start_id: int, token: ReaddirToken) -> None:
+        directory = self._directories[fh]
+        inode = directory.inode
+        inode.refresh()
+        if start_id == 0:
+            directory.names = [b".", b"..", *inode.names()]
+        names = directory.names
+        for index in range(start_id, len(names)):
+            if not self._add_entry(token, inode, names[index], index + 1):
+                return
+
+    def _add_entry(self, token: ReaddirToken, directory: Inode, name: bytes, next_id: int) -> bool:
+        if name in (b".", b".."):
+            # These count as no look-up.
+            entry = EntryAttributes()
+            entry.st_ino = InodeT(directory.number if name == b"." else directory.parent_number)
+            entry.st_mode = ModeT(0o40755)
+            return pyfuse3.readdir_reply(token, FileNameT(name), entry, next_id)
+        found = directory.lookup(name)
+        if found is None:
+            return True  # gone since
+        if not pyfuse3.readdir_reply(token, FileNameT(name), found.attributes(), next_id):
+            return False
+        self._inodes.remember(found)
+        return True
+
+    @answered
+    async def releasedir(self, fh: FileHandleT) -> None:
+        del self._directories[fh]
+
+    @answered
+    async def fsyncdir(self, fh: FileHandleT, datasync: bool) -> None:
+        await _in_thread(self._view.store.sync)
+
+    # Extended attributes
+
+    @answered
+    async def getxattr(self, inode: InodeT, name: XAttrNameT, ctx: RequestContext) -> bytes:
+        return self._at(inode).xattr(name)
+
+    @answered
+    async def listxattr(self, inode: InodeT, ctx: RequestContext) -> Sequence[XAttrNameT]:
+        return [XAttrNameT(name) for name in self._at(inode).xattr_names()]
+
+    @answered
+    async def setxattr(self, inode: InodeT, name: XAttrNameT, value: bytes, ctx: RequestContext) -> None:
+        self._at(inode).set_xattr(name, value)
+
+    @answered
+    async def removexattr(self, inode: InodeT, name: XAttrNameT, ctx: RequestContext) -> None:
+        self._at(inode).remove_xattr(name, _caller(ctx))
+
+    # The whole
+
+    @answered
+    async def statfs(self, ctx: RequestContext) -> StatvfsData:
+        below = os.statvfs(self._view.store.path)
+        shown = StatvfsData()
+        for field in ("f_bsize", "f_frsize", "f_blocks", "f_bfree", "f_bavail", "f_files", "f_ffree", "f_favail"):
+            setattr(shown, field, getattr(below, field))
+        shown.f_namemax = MAX_NAME_BYTES
+        return shown
+
+
+def _caller(ctx: RequestContext) -> Caller:
+    return Caller(ctx.uid, ctx.gid, ctx.pid)
+
+
+def _changes(attr: EntryAttributes, fields: SetattrFields) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    if fields.update_mode:
+        changes["mode"] = attr.st_mode & 0o7777
+    if fields.update_uid:
+        changes["uid"] = attr.st_uid
+    if fields.update_gid:
+        changes["gid"] = attr.st_gid
+    if fields.update_mtime:
+        changes["mtime_ns"] = attr.st_mtime_ns
+    if fields.update_atime:
+        changes["atime_ns"] = attr.st_atime_ns
+    return changes
+
+
+async def _in_thread(function: Callable[[], None]) -> None:
+    import trio
+
+    await trio.to_thread.run_sync(function)

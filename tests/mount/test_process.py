@@ -1,0 +1,236 @@
+"""The mount as a process: how it starts, how it ends, and what is there afterwards."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from servers import Mount, eventually, fails_with, unmount
+
+from sessionfs.errors import Conflict, InvalidInput, NotFound, Unsupported
+from sessionfs.mount import daemon, table
+from sessionfs.store.store import Store
+
+
+def test_killed_and_mounted_again(mounted: Mount) -> None:
+    content = {f"f{number}": os.urandom(100 + number * 500) for number in range(50)}
+    for name, data in content.items():
+        (mounted.artifacts / name).write_bytes(data)
+    (mounted.artifacts / "empty").touch()
+    with (mounted.artifacts / "open").open("wb") as file:
+        file.write(b"synced")
+        file.flush()
+        os.fsync(file.fileno())
+        file.write(b" and not")
+        file.flush()
+        mounted.kill()
+        with fails_with(errno.ENOTCONN):
+            os.stat(mounted.path)
+        with pytest.raises(OSError):
+            os.fsync(file.fileno())
+        mounted.start()
+        with pytest.raises(OSError):
+            file.close()
+    assert {name: (mounted.artifacts / name).read_bytes() for name in content} == content
+    assert (mounted.artifacts / "open").read_bytes() == b"synced"
+    assert sorted(os.listdir(mounted.artifacts)) == sorted([*content, "empty", "open"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stores_what_is_being_written(mounted: Mount, number: signal.Signals) -> None:
+    large = os.urandom(3_000_000)
+    small_fd, large_fd = (os.open(mounted.artifacts / name, os.O_CREAT | os.O_WRONLY) for name in "fg")
+    os.write(small_fd, b"not closed")
+    for start in range(0, len(large), 1 << 20):
+        os.write(large_fd, large[start : start + (1 << 20)])
+    mounted.process.send_signal(number)
+    assert mounted.wait() == ""
+    assert mounted.process.returncode == 0
+    for fd in (small_fd, large_fd):
+        with fails_with(errno.ENOTCONN):
+            os.close(fd)
+    assert not os.path.ismount(mounted.path)
+    session = mounted.session()
+    assert session.objects.read(session.tree.resolve("f").oid) == b"not closed"
+    assert session.objects.read(session.tree.resolve("g").oid) == large
+
+
+def test_unmounting_stores_everything(mounted: Mount) -> None:
+    (mounted.artifacts / "f").write_text("x")
+    mounted.stop()
+    assert mounted.session().tree.resolve("f").size == 1
+    mounted.start()
+    assert (mounted.artifacts / "f").read_text() == "x"
+
+
+def test_one_session_only(start: Callable[..., Mount], tmp_path: Path) -> None:
+    store_path = tmp_path / "store"
+    Store.create(str(store_path))
+    store = Store(str(store_path))
+    store.create_session(session_id="one", parent=store.create_session(session_id="parent").id)
+    store.create_session(session_id="child", parent="one")
+    stored = store.session("parent").objects.put_bytes(b"secret")
+    mounted = start(store_path, session="one")
+    assert os.listdir(mounted.path) == ["sessions"]
+    assert os.listdir(mounted.path / "sessions") == ["one"]
+    for path in ("sessions/parent", "sessions/child", "objects", f"objects/{stored.oid}", "by-name", "by-status"):
+        assert not os.path.lexists(mounted.path / path)
+    assert os.listdir(mounted.session_path / "children") == []
+    assert not (mounted.session_path / "parent").exists()
+    with fails_with(errno.EPERM):
+        (mounted.path / "sessions/new").mkdir()
+    (mounted.artifacts / "f").write_text("x")
+    store.create_session(session_id="later")
+    assert os.listdir(mounted.path / "sessions") == ["one"]
+    assert not (mounted.path / "sessions/later").exists()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A directory with 4 MB of space."""
+    path = tmp_path / "small"
+    path.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m,nr_inodes=20k", "tmpfs", path], capture_output=True, check=False
+    )
+    if done.returncode != 0:
+        pytest.skip("a tmpfs cannot be mounted here")
+    yield path
+    subprocess.run(["umount", "-l", path], check=False)
+
+
+def test_a_full_disk(small_disk: Path, start: Callable[..., Mount]) -> None:
+    mounted = start(small_disk / "store")
+    (mounted.artifacts / "kept").write_bytes(b"kept")
+    with fails_with(errno.ENOSPC):
+        (mounted.artifacts / "large").write_bytes(os.urandom(8_000_000))
+    with fails_with(errno.ENOSPC):
+        for number in range(100):
+            (mounted.artifacts / f"f{number}").write_bytes(os.urandom(200_000))
+    names = {node.name for node in mounted.session().tree.walk()}
+    # What could not be stored goes when its last descriptor is released, which close(2) does not wait for.
+    assert eventually(lambda: set(os.listdir(mounted.artifacts)) == names, seconds=1)
+    for name in names:
+        (mounted.artifacts / name).read_bytes()
+    assert (mounted.artifacts / "kept").read_bytes() == b"kept"
+    assert "large" not in names
+    mounted.expected_log = "could not be stored"
+
+
+def test_in_the_background(tmp_path: Path, fuse: None) -> None:
+    Store.create(str(tmp_path / "store"))
+    Store(str(tmp_path / "store")).create_session(session_id="one")
+    point = tmp_path / "a point, with a comma\\and more"
+    point.mkdir()
+    said = io.StringIO()
+    try:
+        assert daemon.mount(str(tmp_path / "store"), str(point), stderr=said) == 0
+        assert str(point) in said.getvalue()
+        assert os.listdir(point / "sessions") == ["one"]
+        found = table.find_mount(str(point))
+        assert found is not None and found.store == str(tmp_path / "store")
+        process = int(os.getxattr(point, "user.sessionfs.pid"))
+        with pytest.raises(Conflict, match="already mounted"):
+            daemon.mount(str(tmp_path / "store"), str(point), stderr=said)
+        (point / "sessions/one/artifacts/f").write_text("x")
+        with (point / "sessions/one/artifacts/f").open(), pytest.raises(Conflict, match="busy"):
+            daemon.umount(str(point))
+        assert eventually(lambda: _ended(lambda: daemon.umount(str(point))), seconds=5)
+        assert not os.path.exists(f"/proc/{process}") or b"Z" in Path(f"/proc/{process}/stat").read_bytes()
+        assert os.listdir(tmp_path / "store/tmp") == []
+    finally:
+        subprocess.run(["umount", "-l", point], capture_output=True, check=False)
+    with pytest.raises(NotFound):
+        daemon.umount(str(point))
+
+
+def _ended(call: Callable[[], object]) -> bool:
+    try:
+        call()
+    except Conflict:
+        return False
+    return True
+
+
+def test_nothing_can_be_mounted_there(tmp_path: Path, fuse: None) -> None:
+    store = str(tmp_path / "store")
+    Store.create(store)
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/x").touch()
+    (tmp_path / "point").mkdir()
+    for point, kind, text in (
+        ("missing", NotFound, "mkdir"),
+        ("file", InvalidInput, "not a directory"),
+        ("full", Conflict, "not empty"),
+    ):
+        with pytest.raises(kind, match=text):
+            daemon.mount(store, str(tmp_path / point), stderr=io.StringIO())
+    with pytest.raises(NotFound, match="no session"):
+        daemon.mount(store, str(tmp_path / "point"), session="x", stderr=io.StringIO())
+    with pytest.raises(NotFound, match="no sessionfs store"):
+        daemon.mount(str(tmp_path), str(tmp_path / "point"), stderr=io.StringIO())
+
+
+def test_a_machine_without_fuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemon, "DEVICE", "/dev/there-is-no-fuse")
+    with pytest.raises(Unsupported, match="there is no /dev/there-is-no-fuse here"):
+        daemon.check_fuse()
+
+
+def test_what_the_background_process_cannot_do_is_told(tmp_path: Path, fuse: None) -> None:
+    Store.create(str(tmp_path / "store"))
+    point = tmp_path / "point"
+    point.mkdir()
+    store = Store(str(tmp_path / "store"))
+    shutil.rmtree(tmp_path / "store/changed")
+    (tmp_path / "store/changed").write_text("in the way")
+    with pytest.raises(Exception, match="changed"):
+        daemon._start(store, str(point), None)
+    assert not os.path.ismount(point)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="drops root's rights")
+def test_as_a_normal_user(tmp_path: Path, fuse: None) -> None:
+    if shutil.which("fusermount3") is None or not os.access("/dev/fuse", os.R_OK):
+        pytest.skip("no fusermount3")
+    home = Path("/tmp") / f"sessionfs-user-{os.getpid()}"
+    home.mkdir(mode=0o700)
+    os.chown(home, 65534, 65534)
+    program = (
+        "import os, sys\n"
+        "import sessionfs.mount.serve  # what root may read, and others perhaps not\n"
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "from sessionfs.store.store import Store\n"
+        "from sessionfs.mount import daemon\n"
+        "store, point = sys.argv[1] + '/store', sys.argv[1] + '/mnt'\n"
+        "Store.create(store); Store(store).create_session(session_id='one'); os.mkdir(point)\n"
+        "daemon.mount(store, point, stderr=sys.stderr)\n"
+        "path = point + '/sessions/one/artifacts/f'\n"
+        "open(path, 'w').write('x')\n"
+        "assert os.stat(path).st_uid == 65534\n"
+        "daemon.umount(point)\n"
+        "assert Store(store).session('one').tree.resolve('f').uid == 65534\n"
+    )
+    try:
+        done = subprocess.run([sys.executable, "-c", program, home], capture_output=True, text=True, check=False)
+        if "ermission denied" in done.stderr:
+            pytest.skip("normal users may not read the Python of this machine, or not use its /dev/fuse")
+        assert done.returncode == 0, done.stderr
+    finally:
+        subprocess.run(["umount", "-l", home / "mnt"], capture_output=True, check=False)
+        shutil.rmtree(home)
+
+
+def test_servers_end_when_unmounted(mounted: Mount) -> None:
+    unmount(mounted.path)
+    assert mounted.wait() == ""
+    assert mounted.process.returncode == 0

@@ -1,0 +1,150 @@
+"""What other processes do to a session is seen in the mount within 100 ms, and the kernel serves nothing stale."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from servers import Mount, eventually, run
+
+from sessionfs.store.session import Session
+
+LIMIT_SECONDS = 0.1
+
+
+def put(session: Session, path: str, content: bytes, **attributes: Any) -> None:
+    session.artifacts.put(path, session.objects.put_bytes(content), **attributes)
+
+
+def seen(condition: Callable[[], Any]) -> None:
+    assert eventually(condition, seconds=LIMIT_SECONDS)
+
+
+def content(mounted: Mount, path: str) -> bytes | None:
+    try:
+        return (mounted.artifacts / path).read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def test_new_changed_renamed_and_deleted_files(mounted: Mount) -> None:
+    session = mounted.session()
+    assert content(mounted, "f") is None  # the kernel remembers that
+    put(session, "f", b"first")
+    seen(lambda: content(mounted, "f") == b"first")
+    put(session, "f", b"second, and longer")
+    seen(lambda: content(mounted, "f") == b"second, and longer")
+    put(session, "f", b"third")
+    seen(lambda: (mounted.artifacts / "f").stat().st_size == 5)
+    assert content(mounted, "f") == b"third"
+    assert content(mounted, "g") is None
+    session.artifacts.rename("f", "g")
+    seen(lambda: os.listdir(mounted.artifacts) == ["g"])
+    seen(lambda: content(mounted, "f") is None and content(mounted, "g") == b"third")
+    session.artifacts.delete("g")
+    seen(lambda: content(mounted, "g") is None and os.listdir(mounted.artifacts) == [])
+
+
+def test_without_asking_for_anything_else(mounted: Mount) -> None:
+    """Only the mark tells the server: no other request comes to it."""
+    session = mounted.session()
+    put(session, "f", b"12345")
+    path = os.fspath(mounted.artifacts / "f")
+    seen(lambda: os.path.exists(path))
+    assert os.stat(path).st_size == 5
+    put(session, "f", b"1234567")
+    seen(lambda: os.stat(path).st_size == 7)
+
+
+def test_modes_times_and_xattrs(mounted: Mount) -> None:
+    session = mounted.session()
+    put(session, "f", b"x", tags=("a",))
+    path = mounted.artifacts / "f"
+    seen(path.exists)
+    assert path.stat().st_mode & 0o777 == 0o644
+    session.artifacts.change("f", mode=0o600, mtime_ns=5, tags=("b",))
+    seen(lambda: path.stat().st_mode & 0o777 == 0o600)
+    assert path.stat().st_mtime_ns == 5
+    assert os.getxattr(path, "user.sessionfs.tags") == b"b"
+
+
+def test_directories(mounted: Mount) -> None:
+    session = mounted.session()
+    put(session, "d/e/f", b"x")
+    seen((mounted.artifacts / "d/e/f").exists)
+    session.artifacts.rename("d", "moved")
+    seen(lambda: (mounted.artifacts / "moved/e/f").exists() and not (mounted.artifacts / "d").exists())
+    session.artifacts.delete("moved", recursive=True)
+    seen(lambda: not (mounted.artifacts / "moved/e/f").exists())
+    assert os.listdir(mounted.artifacts) == []
+
+
+def test_an_open_file_goes_on(mounted: Mount) -> None:
+    session = mounted.session()
+    put(session, "f", b"before")
+    seen((mounted.artifacts / "f").exists)
+    with (mounted.artifacts / "f").open("rb", buffering=0) as file:
+        assert file.read() == b"before"
+        session.artifacts.delete("f")
+        seen(lambda: not (mounted.artifacts / "f").exists())
+        file.seek(0)
+        assert file.read() == b"before"
+
+
+def test_a_file_being_written_while_another_process_stores_it(mounted: Mount) -> None:
+    session = mounted.session()
+    with (mounted.artifacts / "f").open("wb", buffering=0) as file:
+        file.write(b"from the mount")
+        put(session, "f", b"from elsewhere")
+    assert content(mounted, "f") == b"from the mount"
+    session.refresh()
+    assert session.tree.resolve("f").version == 2
+
+
+def test_a_directory_deleted_under_a_file_being_written(mounted: Mount) -> None:
+    session = mounted.session()
+    (mounted.artifacts / "d").mkdir()
+    with (mounted.artifacts / "d/f").open("wb", buffering=0) as file:
+        file.write(b"x")
+        session.artifacts.delete("d", recursive=True)
+        seen(lambda: not (mounted.artifacts / "d").exists())
+        file.write(b"y")
+    assert os.listdir(mounted.artifacts) == []
+    assert mounted.session().tree.find("f") is None
+
+
+def test_sessions_come_and_go(mounted: Mount) -> None:
+    store = mounted.store()
+    path = mounted.path / "sessions/new"
+    assert not path.exists()
+    store.create_session(session_id="new")
+    seen(path.exists)
+    assert sorted(os.listdir(mounted.path / "sessions")) == ["new", "one"]
+    put(store.session("new"), "f", b"x")
+    seen((path / "artifacts/f").exists)
+    store.delete_session("new")
+    seen(lambda: not path.exists())
+    assert not (path / "artifacts/f").exists()
+    store.create_session(session_id="new")
+    seen(path.exists)
+    assert os.listdir(path / "artifacts") == []
+
+
+def test_a_session_suspended_elsewhere(mounted: Mount) -> None:
+    mounted.session().suspend()
+    assert (mounted.session_path / "status").read_text() == "suspended\n"
+    with pytest.raises(OSError, match="Read-only"):
+        (mounted.artifacts / "f").touch()
+
+
+def test_the_mount_and_another_process_write_at_once(mounted: Mount) -> None:
+    session = mounted.session()
+    for number in range(300):
+        (mounted.artifacts / f"mount-{number}").write_text(str(number))
+        put(session, f"other-{number}", b"x")
+    names = {f"{who}-{number}" for who in ("mount", "other") for number in range(300)}
+    seen(lambda: set(os.listdir(mounted.artifacts)) == names)
+    assert {node.name for node in mounted.session().tree.walk()} == names
+    assert run("cat", mounted.artifacts / "mount-299") == "299"
