@@ -229,9 +229,10 @@ class Session:
                 records = log.read_new()
             except NoSuchLog as failure:
                 raise self._no_such_session() from failure
-            if not records:
+            if records:
+                self._apply(records, tell=True)
+            elif not self.fold.fields.deleted:
                 return False
-            self._apply(records, tell=True)
             self._check_there()
             return True
 
@@ -484,7 +485,7 @@ class _Writing:
         except NoSuchLog as failure:
             raise session._no_such_session() from failure
         session._depth += 1
-        if records or session._is_stale:
+        if records or session._is_stale or session.fold.fields.deleted:
             try:
                 if session._is_stale:
                     session.open()

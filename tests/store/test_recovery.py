@@ -130,3 +130,14 @@ def test_an_event_holds_json(path):
         session.update(colour="red")
     session.record("custom.large", {"text": "x" * 200_000})
     assert session.event_count == 2 and list(check(Store(path))) == []
+
+
+def test_a_session_that_was_deleted_stays_gone_for_whoever_holds_it(path):
+    session = Store(path).create_session(session_id="x")
+    Store(path).delete_session("x")
+    for _ in range(2):
+        with pytest.raises(sessionfs.NotFound):
+            session.refresh()
+    for _ in range(2):
+        with pytest.raises(sessionfs.NotFound):
+            session.values.set("k", 1)
