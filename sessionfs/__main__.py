@@ -2,4 +2,5 @@
 
 from sessionfs.cli import main_process
 
-main_process()
+if __name__ == "__main__":
+    main_process()

@@ -70,6 +70,12 @@ class ReadOnlyStore(Denied):
     errno = _errno.EROFS
 
 
+class BadPath(InvalidInput):
+    """A path that the filesystem cannot have."""
+
+    errno = _errno.ENAMETOOLONG
+
+
 class DiskFault(Corrupt):
     """The disk refused a read or a write (EIO and its kin)."""
 
@@ -81,11 +87,15 @@ _KIND_OF_ERRNO: dict[int, type[Error]] = {
     _errno.EROFS: ReadOnlyStore,
     _errno.EACCES: ReadOnlyStore,
     _errno.EPERM: ReadOnlyStore,
+    _errno.ENAMETOOLONG: BadPath,
+    _errno.ELOOP: BadPath,
+    _errno.ENOTDIR: BadPath,
 }
 
 _ADVICE: dict[type[Error], str] = {
     NoSpace: "free space and try again; nothing was half written",
     ReadOnlyStore: "check the filesystem and the store's permissions; nothing was changed",
+    BadPath: "name another path",
     DiskFault: "check the disk; what was asked may not have been done",
 }
 

@@ -16,6 +16,7 @@ set_up() {
     [[ $(uname -s) == Linux ]] || die "sessionfs needs Linux; this is $(uname -s)."
     if is_installed "$extras"; then
         need "${packages[@]}"
+        compile
         return
     fi
     if venv_works; then python=$PWD/.venv/bin/python; else find_python; fi
@@ -25,6 +26,7 @@ set_up() {
     need "${packages[@]}" gcc libc6-dev pkg-config libfuse3-dev "$name-dev" "$name-venv"
     venv_works || make_venv
     install "$extras"
+    compile
 }
 
 # --- system packages
@@ -123,6 +125,11 @@ install() {
     time quietly .venv/bin/python -m pip install --disable-pip-version-check --editable "$what" ||
         die "pip could not install sessionfs."
     tee "${stamps[@]}" <pyproject.toml >/dev/null
+}
+
+# Bytecode, also where PYTHONDONTWRITEBYTECODE keeps Python from writing it: without, every command takes twice as long.
+compile() {
+    .venv/bin/python -m compileall -q sessionfs || die "sessionfs does not compile with .venv/bin/python."
 }
 
 # quietly COMMAND...: shows its output only when it fails.

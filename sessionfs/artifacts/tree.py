@@ -354,8 +354,7 @@ class Tree:
         if replaced is not None:
             self._remove(replaced)
         assert data.ino is not None
-        # Without a dict in between where it matters: opening a session makes one node a record.
-        new = Node if data.kind != "directory" else _new_directory(directory.load)
+        new = Node if data.kind != "directory" else partial(Directory, load=directory.load, loaded={})
         node = new(
             name=name,
             parent=directory,
@@ -439,7 +438,3 @@ class Tree:
             self.artifact_count += sign
             self.size += sign * node.size
             self.stored_size += sign * node.bytes_stored
-
-
-def _new_directory(load: LoadTree) -> Callable[..., Directory]:
-    return partial(Directory, load=load, loaded={})

@@ -1,14 +1,14 @@
 """What stands behind the last good record: a torn tail, or damage.
 
 A crash leaves the end of the file incomplete: half a line, NULs, or NULs followed by an older text. The next writer
-cuts that off and keeps it aside. Anything else that stands before good records is damage: the disk broke its
-promise, and it is reported by name and never skipped over.
+cuts that off and keeps it aside. A line that was whole once, or that stands before good records, is damage: the disk
+broke its promise, and it is reported by name and never skipped over.
 """
 
 from __future__ import annotations
 
 from sessionfs.errors import Corrupt
-from sessionfs.log.record import FRAMING_LENGTH, Position, chain_of, is_linked, written_chain
+from sessionfs.log.record import FRAMING_LENGTH, Position, chain_of, is_framed, is_linked, written_chain
 
 
 class CorruptLog(Corrupt):
@@ -21,7 +21,7 @@ class CorruptLog(Corrupt):
 
     def __init__(self, path: str, seq: int, offset: int) -> None:
         super().__init__(
-            f"{path} is damaged: record {seq}, at byte {offset}, is not what was written, and good records follow it; "
+            f"{path} is damaged: record {seq}, at byte {offset}, is not what was written; "
             "the session is read-only until it is repaired: see sessionfs fsck"
         )
         self.seq = seq
@@ -35,12 +35,15 @@ def is_damage(rest: bytes, good: Position) -> bool:
         rest: The file from ``good.offset`` to its end; its first line is not a good record.
         good: The position after the last good record.
 
-    It is damage when the bad line has no NUL (a record never has one, and what a crash leaves unwritten reads as
-    NULs) and some line after it follows from the one before: then records were appended to it when it was still good.
+    A record never has a NUL, and what a crash leaves unwritten reads as NULs: such a line is torn. Any other is
+    damaged if it was written whole, as its end shows, or if some line after it follows from the one before, for
+    then records were appended to it when it was still good.
     """
     first, separator, after = rest.partition(b"\n")
     if not separator or b"\0" in first:
         return False
+    if is_framed(first):
+        return True
     # The damage may be in the body (its chain is still the one the next line follows) or in the chain itself.
     candidates = {written_chain(first), chain_of(good.chain, first[:-FRAMING_LENGTH])}
     for line in after.split(b"\n")[:-1]:

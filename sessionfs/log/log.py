@@ -123,7 +123,7 @@ class Log:
         if self._fd is None:
             try:
                 self._fd = self._disk.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
-            except FileNotFoundError as failure:
+            except (FileNotFoundError, NotADirectoryError) as failure:
                 raise NoSuchLog(f"there is no log at {self.path}") from failure
             except PermissionError:
                 self._fd = self._open_for_reading()

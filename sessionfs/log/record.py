@@ -13,6 +13,7 @@ are enough to check a record by hand.
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, NamedTuple
 
 import msgspec
@@ -26,6 +27,7 @@ MAX_RECORD_BYTES = 64 << 10
 _BEFORE_CHAIN = b',"chain":"'
 _CHAIN_LENGTH = 32
 _AFTER_CHAIN = b'"}'
+_FRAMING = re.compile(rb',"chain":"[0-9a-f]{32}"\}')
 FRAMING_LENGTH = len(_BEFORE_CHAIN) + _CHAIN_LENGTH + len(_AFTER_CHAIN)
 
 
@@ -141,6 +143,11 @@ def is_linked(line: bytes, previous_chain: str) -> bool:
     if mark < 0 or line[mark : mark + len(_BEFORE_CHAIN)] != _BEFORE_CHAIN:
         return False
     return line[mark + len(_BEFORE_CHAIN) : -len(_AFTER_CHAIN)] == chain_of(previous_chain, line[:mark]).encode()
+
+
+def is_framed(line: bytes) -> bool:
+    """Say whether *line* (without its LF) begins and ends as a whole record does, whatever its chain."""
+    return line.startswith(b'{"seq":') and _FRAMING.fullmatch(line, max(0, len(line) - FRAMING_LENGTH)) is not None
 
 
 def written_chain(line: bytes) -> str:

@@ -23,6 +23,8 @@ from sessionfs.sessions import Fields
 from sessionfs.sessions import fields as session_fields
 from sessionfs.state import Changed, State
 
+_EPOCH = format_time(0)
+
 
 class InconsistentLog(Corrupt):
     """A whole, linked record says something that cannot have happened."""
@@ -46,8 +48,8 @@ class Fold:
         """
         self._objects = objects
         self._recompute_tree = recompute_tree
-        self.fields = Fields(id=session_id)
-        self.tree = Tree.empty(self.load_tree, format_time(0), "")
+        self.fields = Fields(id=session_id, created_at=_EPOCH, updated_at=_EPOCH, started_at=_EPOCH)
+        self.tree = Tree.empty(self.load_tree, _EPOCH, "")
         self.state = State(objects.read)
 
     def load_tree(self, oid: ObjectId) -> bytes:

@@ -16,7 +16,7 @@ import msgspec
 
 from sessionfs.artifacts import Applied, Directory, Tree
 from sessionfs.clock import Clock, parse_time
-from sessionfs.errors import Conflict, Denied, Error, InvalidInput, NotFound
+from sessionfs.errors import Conflict, Corrupt, Denied, Error, InvalidInput, NotFound
 from sessionfs.log import Draft, Log, NoSuchLog, Position, Record, encode_data
 from sessionfs.objects import ObjectDatabase
 from sessionfs.oid import ObjectId
@@ -34,7 +34,7 @@ from sessionfs.sessions import (
 )
 from sessionfs.store import snapshot as snapshots
 from sessionfs.store.config import Config
-from sessionfs.store.fold import Fold
+from sessionfs.store.fold import Fold, InconsistentLog
 
 if TYPE_CHECKING:
     from sessionfs.store.artifacts import Artifacts
@@ -69,6 +69,10 @@ class SessionExists(Conflict):
 
 class BadEvent(InvalidInput):
     """An event that callers cannot record."""
+
+
+class BadRecord(InvalidInput):
+    """A change that JSON cannot hold: a text that is not Unicode, a value of another kind."""
 
 
 class SessionNotWritable(Denied):
@@ -122,6 +126,7 @@ class Session:
         self._depth = 0
         self._appended = False
         self._is_stale = False
+        self._inconsistency: InconsistentLog | None = None
 
     # Opening
 
@@ -165,7 +170,10 @@ class Session:
         self.fold = Fold(self.objects, self.id, recompute_tree=self._recompute_tree)
         self.log.seek(Position(0, 0, self.id, 0))
         self._note_snapshot(self.log.position, None)
-        self._apply(self.log.read_new(), tell=False)
+        try:
+            self._apply(self.log.read_new(), tell=False)
+        except InconsistentLog as failure:
+            self._inconsistency = failure  # what came before it can be read
 
     def _recompute_tree(self, oid: ObjectId) -> bytes | None:
         """Return a tree object that is missing or damaged, from the log, and put it back."""
@@ -175,9 +183,7 @@ class Session:
         return data
 
     def _check_there(self) -> None:
-        if self.log.position.seq == 0 or self.fold.fields.deleted:
-            if self.log.damage is not None:
-                raise self.log.damage
+        if self.fold.fields.deleted or (self.log.position.seq == 0 and self.damage is None):
             raise self._no_such_session()
 
     def _no_such_session(self) -> NoSuchSession:
@@ -196,9 +202,14 @@ class Session:
         return self.fold.fields.status
 
     @property
+    def damage(self) -> Corrupt | None:
+        """What is wrong with its log, if anything: it is readable up to there, and not writable."""
+        return self._inconsistency or self.log.damage
+
+    @property
     def is_writable(self) -> bool:
         """Whether changes are possible: it is active and its log is whole."""
-        return self.fold.fields.status is Status.ACTIVE and self.log.damage is None
+        return self.fold.fields.status is Status.ACTIVE and self.damage is None
 
     @property
     def artifacts(self) -> Artifacts:
@@ -222,6 +233,8 @@ class Session:
         """
         log = self.log
         with log.lock:
+            if self._inconsistency is not None:
+                return False
             if self._is_stale:
                 self.open()
                 return True
@@ -247,8 +260,8 @@ class Session:
                 tags=fields.tags,
                 metadata=fields.metadata,
                 parent=fields.parent,
-                status=fields.status,
-                reason=fields.reason,
+                status=fields.status if self.log.position.seq else Status.FAILED,
+                reason=fields.reason if self.log.position.seq else str(self.damage),
                 created_by=fields.created_by,
                 created_ns=parse_time(fields.created_at),
                 updated_ns=parse_time(fields.updated_at),
@@ -259,7 +272,7 @@ class Session:
                 stored_size=self.fold.tree.stored_size,
                 event_count=self.log.position.seq,
                 state_count=len(self.fold.state),
-                damage=None if self.log.damage is None else str(self.log.damage),
+                damage=None if self.damage is None else str(self.damage),
             )
 
     def records(self, start_seq: int = 0) -> Iterator[tuple[bytes, Record]]:
@@ -310,14 +323,22 @@ class Session:
         Raises:
             NoSpace, ReadOnlyStore: Nothing was written.
         """
-        return self._append([self._draft(type, data, names_snapshot)], [data])[0]
+        return self._append([self.draft(type, data, names_snapshot)], [data])[0]
 
     def append_all(self, changes: list[tuple[str, Any]]) -> list[Applied | None]:
         """Append several records, all of them or none, then apply them; otherwise as :meth:`append`."""
-        return self._append([self._draft(type, data) for type, data in changes], [data for _, data in changes])
+        return self._append([self.draft(type, data) for type, data in changes], [data for _, data in changes])
 
-    def _draft(self, type: str, data: Any, names_snapshot: bool = False) -> Draft:
-        text = encode_data(data)
+    def draft(self, type: str, data: Any, names_snapshot: bool = False) -> Draft:
+        """Return a record that can be appended; large data are put into an object.
+
+        Raises:
+            BadRecord: JSON cannot hold *data*.
+        """
+        try:
+            text = encode_data(data)
+        except (TypeError, ValueError, msgspec.MsgspecError, RecursionError) as failure:
+            raise BadRecord(f"what {type} would say cannot be JSON: {failure}") from failure
         if len(text) > _MAX_DATA_BYTES:
             return Draft(type, None, self.objects.put_bytes(text).oid, None, names_snapshot)
         return Draft(type, msgspec.Raw(text), None, None, names_snapshot)
@@ -349,7 +370,7 @@ class Session:
         """Append a record that changes nothing but history, and return its number.
 
         Raises:
-            BadEvent: Callers cannot record this type, or JSON cannot hold *data*.
+            BadEvent, BadRecord: Callers cannot record this type, or JSON cannot hold *data*.
         """
         if type not in CALLERS_TYPES and not type.startswith(_CUSTOM):
             raise BadEvent(
@@ -357,10 +378,7 @@ class Session:
             )
         if not isinstance(data, dict):
             raise BadEvent(f"the data of an event is a mapping, not {data.__class__.__name__}")
-        try:
-            draft = self._draft(type, data)
-        except (TypeError, ValueError, msgspec.MsgspecError, RecursionError) as failure:
-            raise BadEvent(f"the data of the event cannot be JSON: {failure}") from failure
+        draft = self.draft(type, data)
         with self.writing():
             self.check_writable()
             seq = self.log.position.seq
@@ -485,13 +503,15 @@ class _Writing:
         except NoSuchLog as failure:
             raise session._no_such_session() from failure
         session._depth += 1
-        if records or session._is_stale or session.fold.fields.deleted:
+        if records or session._is_stale or session._inconsistency is not None or session.fold.fields.deleted:
             try:
                 if session._is_stale:
                     session.open()
                 else:
                     session._apply(records, tell=True)
                 session._check_there()
+                if session._inconsistency is not None:
+                    raise session._inconsistency
             except BaseException:
                 session._depth -= 1
                 self._log_writing.__exit__(None, None, None)

@@ -212,6 +212,7 @@ class Store:
         )
         self._check_session_limit()
         session = self._new_session(session_id)
+        session.draft("session.created", data)  # what JSON cannot hold is refused before anything is made
         session.log.create()
         try:
             with session.writing():

@@ -96,8 +96,10 @@ def test_interrupted(q4):
     process.stdin.write(os.urandom(1 << 20))
     process.stdin.flush()
     process.send_signal(signal.SIGINT)
-    process.wait(timeout=60)
+    # A signal that comes just before Python's read(2) begins does not end it; the end of the input does, and the
+    # signal, which was there first, is looked at before what was read.
     process.stdin.close()
+    process.wait(timeout=60)
     assert (process.returncode, process.stdout.read(), process.stderr.read()) == (130, b"", b"")
     process.stdout.close()
     process.stderr.close()
@@ -156,7 +158,7 @@ IMPORTED = """
 import os, sys
 from sessionfs.cli import main
 code = main(sys.argv[1:], os.environ, sys.stdin, open(os.devnull, "w"), sys.stderr)
-print(code, *sorted({name.partition(".")[0] for name in sys.modules}), *(name for name in sys.modules if "sessionfs." in name))
+print(code, *sys.modules)
 """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -117,7 +118,7 @@ def test_a_change_of_several_records_is_made_whole_or_not_at_all(path):
 @pytest.mark.parametrize("type", ["session.completed", "artifact.stored", "state.changed", "nonsense", ""])
 def test_callers_cannot_record_what_only_a_change_may_say(path, type):
     session = sessionfs.open(path, background_sync=False).sessions.create()
-    with pytest.raises(sessionfs.InvalidInput, match="tool.invoked"):
+    with pytest.raises(sessionfs.InvalidInput, match=r"tool\.invoked"):
         session.record(type, {})
     assert session.event_count == 1
 
@@ -141,3 +142,64 @@ def test_a_session_that_was_deleted_stays_gone_for_whoever_holds_it(path):
     for _ in range(2):
         with pytest.raises(sessionfs.NotFound):
             session.values.set("k", 1)
+
+
+def _flip(path, text, replacement):
+    with open(path, "r+b") as file:
+        file.seek(file.read().index(text))
+        file.write(replacement)
+
+
+def test_a_damaged_last_record_is_damage_and_is_not_cut_off(path):
+    store = Store(path)
+    session = store.create_session(session_id="x")
+    session.values.set("k", "first")
+    session.values.set("k", "second")
+    log = store.layout.log("x")
+    size = os.path.getsize(log)
+    _flip(log, b"second", b"secord")
+    session = Store(path).session("x")
+    assert session.fold.state.get("k") == "first"
+    with pytest.raises(sessionfs.Corrupt, match="record 2"):
+        session.values.set("k", "third")
+    assert os.path.getsize(log) == size
+    assert [fault.kind for fault in check(Store(path))] == ["damaged-log"]
+
+
+def test_one_session_that_cannot_be_read_does_not_hide_the_others(path):
+    store = Store(path)
+    for name in ("a", "b"):
+        store.create_session(session_id=name)
+    _flip(store.layout.log("a"), b"created", b"creat!d")
+    Path(path, "sessions/stray").touch()
+    infos = {info.id: info for info in Store(path).sessions()}
+    assert sorted(infos) == ["a", "b"]
+    assert infos["b"].damage is None and "record 0" in infos["a"].damage
+    with pytest.raises(sessionfs.Corrupt):
+        Store(path).session("a").values.set("k", 1)
+
+
+def test_a_record_that_cannot_have_happened_leaves_what_came_before_it_readable(path):
+    store = Store(path)
+    session = store.create_session(session_id="x")
+    session.artifacts.put("a", store.objects.put_bytes(b"1"))
+    with session.writing():
+        session.append("custom.fine", {})
+        session.log.append(session.clock, [session.draft("artifact.deleted", {"path": "never there"})], actor="me")
+    again = Store(path).session("x")
+    assert [node.path for node in again.tree.walk()] == ["a"]
+    assert "cannot be applied" in again.info().damage
+    with pytest.raises(sessionfs.Corrupt):
+        again.artifacts.delete("a")
+    assert [fault.kind for fault in check(Store(path))] == ["inconsistent-log"]
+
+
+def test_what_is_not_unicode_is_refused_before_anything_is_made(path):
+    store = Store(path)
+    with pytest.raises(sessionfs.InvalidInput):
+        store.create_session(session_id="x", description="\udcff")
+    assert store.session_ids() == []
+    session = store.create_session(session_id="x")
+    with pytest.raises(sessionfs.InvalidInput):
+        session.artifacts.put("a", store.objects.put_bytes(b"1"), description="\udcff")
+    assert session.info().event_count == 1
