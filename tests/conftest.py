@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, settings
 # dev: the same examples every time, in seconds. ci: new examples every time, for minutes.
 settings.register_profile(
     "dev",
-    max_examples=25,
-    stateful_step_count=25,
+    max_examples=100,
+    stateful_step_count=30,
     deadline=None,
     database=None,
     derandomize=True,
@@ -21,7 +21,7 @@ settings.register_profile(
 )
 settings.register_profile(
     "ci",
-    max_examples=200,
+    max_examples=1000,
     stateful_step_count=50,
     deadline=None,
     database=None,

@@ -35,8 +35,8 @@ KINDS = {
     "block_device": stat.S_IFBLK,
 }
 
-DEFAULT_PERMISSIONS = {"file": 0o644, "directory": 0o755, "symlink": 0o777}
-_OTHER_PERMISSIONS = 0o600
+_USUAL = {"file": "0644", "directory": "0755", "symlink": "0777"}
+_USUAL_OTHERWISE = "0600"
 
 EMPTY_TREE_JSON = b'{"entries":[]}'
 
@@ -99,14 +99,14 @@ class Node(Entry, eq=False, kw_only=True):
         key = (self.kind, self.permissions)
         mode = _modes.get(key)
         if mode is None:
-            permissions = DEFAULT_PERMISSIONS.get(self.kind, _OTHER_PERMISSIONS)
-            mode = KINDS[self.kind] | (permissions if self.permissions is None else int(self.permissions, 8))
+            permissions = self.permissions or _USUAL.get(self.kind, _USUAL_OTHERWISE)
+            mode = KINDS[self.kind] | int(permissions, 8)
             _modes[key] = mode
         return mode
 
     @mode.setter
     def mode(self, mode: int) -> None:
-        self.permissions = format_mode(stat.S_IMODE(mode))
+        self.permissions = unusual(self.kind, format_mode(stat.S_IMODE(mode)))
 
     @property
     def mtime_ns(self) -> int:
@@ -289,9 +289,12 @@ def entry_of(node: Node) -> Entry:
         entry.created_at = None
     if node.stored_size == node.size:
         entry.stored_size = None
-    if node.permissions == format_mode(DEFAULT_PERMISSIONS.get(node.kind, _OTHER_PERMISSIONS)):
-        entry.permissions = None
     return entry
+
+
+def unusual(kind: str, permissions: str) -> str | None:
+    """Return *permissions* as a node of *kind* keeps them: None when they are the usual ones."""
+    return None if permissions == _USUAL.get(kind, _USUAL_OTHERWISE) else permissions
 
 
 def format_mode(permissions: int) -> str:

@@ -25,6 +25,7 @@ from sessionfs.artifacts.node import (
     entry_of,
     format_tree,
     hang,
+    unusual,
 )
 from sessionfs.errors import Conflict, InvalidInput, NotFound
 from sessionfs.oid import ObjectId
@@ -89,6 +90,7 @@ class Tree:
             ctime=time,
             created_at=time,
             created_by=created_by,
+            stored_size=0,
             load=load,
             loaded={},
         )
@@ -392,7 +394,7 @@ class Tree:
 
     def _set_attributes(self, node: Node, data: events.Attributes) -> None:
         if data.mode is not UNSET:
-            node.permissions = data.mode
+            node.permissions = unusual(node.kind, data.mode)
         if data.uid is not UNSET:
             node.uid = data.uid
         if data.gid is not UNSET:

@@ -266,7 +266,8 @@ class Log:
         """
         return self._writing
 
-    def _begin(self) -> list[Record]:
+    def begin(self) -> list[Record]:
+        """Enter what :meth:`writing` returns; :meth:`end` leaves it."""
         self.lock.acquire()
         try:
             fd = self._fd if self._fd is not None else self._descriptor()
@@ -281,7 +282,7 @@ class Log:
         try:
             return [] if self._disk.size(fd) == self.position.offset else self._catch_up(fd)
         except BaseException:
-            self._end()
+            self.end()
             raise
 
     def _catch_up(self, fd: int) -> list[Record]:
@@ -292,7 +293,8 @@ class Log:
             self._set_tail_aside(fd)
         return records
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Let go of the log's lock."""
         self._writers -= 1
         try:
             if self._writers == 0 and self._fd is not None:
@@ -316,7 +318,10 @@ class Log:
         Concurrency:
             Time never runs backwards within a log, whatever the clock does, so that moments can be searched.
         """
-        seq, offset, chain, base = self.position
+        fd = self._fd
+        assert fd is not None, "append outside of writing"
+        position = self.position
+        seq, offset, chain, base = position.seq, position.offset, position.chain, position.base
         time = format_time(clock())
         if time < self.last_time:
             time = self.last_time
@@ -342,7 +347,7 @@ class Log:
             seq += 1
             end += len(line)
         try:
-            append(self._disk, self._descriptor(), b"".join(lines), offset)
+            append(self._disk, fd, lines[0] if len(lines) == 1 else b"".join(lines), offset)
         except OSError as failure:
             raise from_os_error(failure, f"append to {self.path}") from failure
         self.position = Position(seq, end, chain, base)
@@ -448,12 +453,12 @@ class _Writing:
         self._log = log
 
     def __enter__(self) -> list[Record]:
-        return self._log._begin()
+        return self._log.begin()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._log._end()
+        self._log.end()
 
 
 _open_logs: weakref.WeakSet[Log] = weakref.WeakSet()

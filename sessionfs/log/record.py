@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from blake3 import blake3
@@ -35,7 +35,7 @@ class RecordTooLarge(InvalidInput):
     """A record would be longer than 64 KiB; large values belong into objects."""
 
 
-class Position(NamedTuple):
+class Position(msgspec.Struct, frozen=True):
     """A place between two records, and what is needed to go on from there."""
 
     seq: int  # of the record that follows
@@ -44,7 +44,7 @@ class Position(NamedTuple):
     base: int  # offset in bytes of the newest record before that names a snapshot; 0 when none does
 
 
-class Draft(NamedTuple):
+class Draft(msgspec.Struct, frozen=True):
     """What the writer of a record decides; the log adds the rest."""
 
     type: str
@@ -91,7 +91,7 @@ _decoder = msgspec.json.Decoder(Record)
 
 def chain_of(previous: str, body: bytes | memoryview) -> str:
     """Return the chain of a line whose predecessor's chain is *previous*."""
-    return str(blake3(previous.encode() + body).hexdigest(length=_CHAIN_LENGTH // 2))
+    return blake3(previous.encode() + body).digest(length=_CHAIN_LENGTH // 2).hex()
 
 
 def encode_data(data: Any) -> bytes:
@@ -123,7 +123,7 @@ def format_line(body: Body, previous_chain: str) -> tuple[bytes, str]:
     """
     text = _encoder.encode(body)[:-1]
     chain = chain_of(previous_chain, text)
-    line = b"%b%b%b%b\n" % (text, _BEFORE_CHAIN, chain.encode(), _AFTER_CHAIN)
+    line = text + _BEFORE_CHAIN + chain.encode() + _AFTER_CHAIN + b"\n"
     if len(line) > MAX_RECORD_BYTES:
         raise RecordTooLarge(f"a record of {len(line)} bytes was asked for; at most {MAX_RECORD_BYTES} fit")
     return line, chain

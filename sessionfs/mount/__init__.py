@@ -3,6 +3,7 @@
 ``daemon``         starting and ending the process that serves a mount
 ``table``          what is mounted on this machine
 ``serve``          that process: from mounting to the last version stored
+``loop``           reading requests without a turn of the event loop for each
 ``operations``     the FUSE handlers: decode, ask one inode, answer
 ``view``           the whole that is mounted
 ``inodes``         numbers, look-up counts, attributes; what an inode can be asked
@@ -11,9 +12,11 @@
 ``overview``       which sessions have which name, tag, status, date
 ``session_files``  what a session's directory holds
 ``mounted``        a session as the mount has it
-``artifacts``      the live tree: directories and links
+``artifacts``      the live tree: what all its inodes share, and links
+``directories``    the live tree: directories
 ``files``          the live tree: files, staged until they become versions
-``xattrs``         extended attributes as readings of metadata
+``file_handles``   the live tree: open files
+``xattrs``         extended attributes as readings of metadata; ``session_xattrs`` those of sessions
 ``changes``        what other processes do, and telling the kernel
 
 How they hang together: the kernel asks ``operations``, which finds an inode by its number, lets it read what other

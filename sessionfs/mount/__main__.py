@@ -32,11 +32,16 @@ def main(order: dict[str, Any]) -> int:
         serve(order["store"], order["mountpoint"], session=order["session"], ready=lambda: answer({"pid": os.getpid()}))
     except Error as failure:
         logging.getLogger(__name__).error("%s", failure)
-        answer({"error": str(failure), "kind": type(failure).__mro__[-4].__name__})
+        answer({"error": str(failure), "kind": _kind(failure)})
         return 1
     if os.path.getsize(order["log"]) == 0:
         os.unlink(order["log"])
     return 0
+
+
+def _kind(failure: Error) -> str:
+    """Return the name of the kind of error that *failure* is, for the process that waits."""
+    return next(kind.__name__ for kind in reversed(type(failure).__mro__) if kind.__base__ is Error)
 
 
 if __name__ == "__main__":

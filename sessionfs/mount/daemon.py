@@ -140,6 +140,8 @@ def check_fuse() -> None:
         )
     if os.geteuid() != 0 and shutil.which("fusermount3") is None:
         raise NoFuse("cannot mount: there is no fusermount3 here; install the package fuse3")
+    if not os.access(DEVICE, os.R_OK | os.W_OK):
+        raise NoFuse(f"cannot mount: you may not use {DEVICE}; ask for it to be readable and writable by you")
     try:
         import pyfuse3  # noqa: F401
     except ImportError as failure:
@@ -153,7 +155,7 @@ def check_mountpoint(mountpoint: str) -> None:
         NoMountpoint, BadMountpoint, MountpointTaken: It can't.
     """
     try:
-        os.stat(mountpoint)
+        os.statvfs(mountpoint)  # stat the kernel would answer by itself
     except OSError as failure:
         if failure.errno == errno.ENOTCONN:  # its process was killed
             _unmount(mountpoint, lazy=True)
@@ -171,7 +173,8 @@ def check_mountpoint(mountpoint: str) -> None:
         raise errors.from_os_error(failure, f"look into {mountpoint}") from failure
     if entries:
         raise MountpointTaken(
-            f"{mountpoint} is not empty (it has {sorted(entries)[0]!r}), which mounting would hide; name an empty directory"
+            f"{mountpoint} is not empty (it has {sorted(entries)[0]!r}), and a mount would hide that; "
+            "name an empty directory"
         )
 
 
@@ -205,7 +208,7 @@ def _start(store: Store, mountpoint: str, session: str | None) -> None:
         answer = answers.readline()
     if answer:
         _check_answer(answer)
-        os.stat(mountpoint)  # returns when the mount answers
+        os.statvfs(mountpoint)  # returns when the mount answers
         process.returncode = 0  # it lives on; this object need not warn of that
         return
     code = process.wait()

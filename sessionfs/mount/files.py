@@ -10,7 +10,6 @@ INLINE_BYTES happens in a worker, with the inode's lock held; writers wait for t
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
 from typing import TYPE_CHECKING, Any
@@ -20,18 +19,17 @@ from pyfuse3 import EntryAttributes
 
 from sessionfs.artifacts import Node
 from sessionfs.artifacts.mime import SNIFFED_BYTES
-from sessionfs.errors import Error
-from sessionfs.mount.artifacts import ArtifactDirectory, ArtifactInode
+from sessionfs.mount.artifacts import ArtifactInode
+from sessionfs.mount.file_handles import FileHandle
 from sessionfs.mount.handles import Handle
 from sessionfs.mount.inodes import UNKNOWN_SECONDS, Caller, build_attributes
+from sessionfs.mount.loop import holding, in_worker
 from sessionfs.objects import ObjectReader, Staged, Stored
 from sessionfs.oid import ObjectId
 from sessionfs.store.artifacts import check_artifact_size
 
 if TYPE_CHECKING:
     from sessionfs.mount.mounted import MountedSession
-
-log = logging.getLogger(__name__)
 
 # Up to here hashing and compressing cost less than handing them to a thread and back (about 100 us).
 INLINE_BYTES = 64 << 10
@@ -145,7 +143,7 @@ class ArtifactFile(ArtifactInode):
     async def read(self, offset: int, length: int) -> bytes:
         """Return up to *length* bytes from *offset*."""
         if self.lock.locked():
-            async with self.lock:
+            async with holding(self.lock):
                 pass  # a worker has the staged content; taking its own lock would stop the whole loop
         if self._staged is not None:
             return self._staged.pread(length, offset)
@@ -207,7 +205,7 @@ class ArtifactFile(ArtifactInode):
         """Return the staged content, starting from the newest version unless it is to be *empty*."""
         if self._staged is not None and not self.lock.locked():
             return self._staged
-        async with self.lock:
+        async with holding(self.lock):
             if self._staged is None:
                 objects, oid = self.mounted.store.objects, self.node.oid
                 if empty or oid is None or self.node.size == 0:
@@ -215,7 +213,7 @@ class ArtifactFile(ArtifactInode):
                 elif self.node.size <= INLINE_BYTES:
                     self._staged = objects.stage(oid)
                 else:
-                    self._staged = await trio.to_thread.run_sync(objects.stage, oid)
+                    self._staged = await in_worker(objects.stage, oid)
                 self.size = self._staged.size
             return self._staged
 
@@ -235,7 +233,7 @@ class ArtifactFile(ArtifactInode):
         """
         if not self.unsettled:
             return
-        async with self.lock:
+        async with holding(self.lock):
             if not self.unsettled or self.path is None:
                 return
             self.mounted.check_writable()
@@ -254,7 +252,7 @@ class ArtifactFile(ArtifactInode):
         head = self._staged.pread(SNIFFED_BYTES, 0)
         if self.size <= INLINE_BYTES:
             return self._staged.finish(), head
-        return await trio.to_thread.run_sync(self._staged.finish), head
+        return await in_worker(self._staged.finish), head
 
     def _record(self, path: str, stored: Stored, head: bytes) -> None:
         node, mounted = self.node, self.mounted
@@ -281,7 +279,7 @@ class ArtifactFile(ArtifactInode):
     def _settle(self) -> None:
         parent = self.node.parent
         directory = None if parent is None else self.mounted.known.get(parent)
-        if isinstance(directory, ArtifactDirectory):
+        if directory is not None:
             directory.settled()
 
     def _record_pending(self) -> None:
@@ -320,65 +318,3 @@ class ArtifactFile(ArtifactInode):
             return any(os.readlink(f"{directory}/{fd}").endswith(ending) for fd in os.listdir(directory))
         except OSError:
             return False  # it is gone, or not ours to look at: record what there is
-
-
-class FileHandle(Handle):
-    """An open file of the tree."""
-
-    inode: ArtifactFile
-
-    def __init__(self, inode: ArtifactFile, flags: int, caller: Caller) -> None:
-        super().__init__(inode)
-        self.writes = flags & os.O_ACCMODE != os.O_RDONLY
-        self._appends = bool(flags & os.O_APPEND)
-        self._caller = caller
-        self._failed = False  # the last close reported that it could not be stored
-
-    async def read(self, offset: int, length: int) -> bytes:
-        return await self.inode.read(offset, length)
-
-    async def write(self, offset: int, data: bytes) -> int:
-        return await self.inode.write(None if self._appends else offset, data)
-
-    async def truncate(self, size: int) -> None:
-        await self.inode.truncate(size)
-
-    async def flush(self) -> None:
-        """Make a version of what was written.
-
-        A shell's ``echo x > file`` opens, duplicates the descriptor, closes the first one, and writes only then. So
-        while nothing has been written since the file was created or truncated, and its opener has another
-        descriptor of it, there is one more close to come, and that one makes the version.
-        """
-        file = self.inode
-        if not (self.writes and file.unsettled):
-            return
-        if file.dirty and not file.written and file.is_open_elsewhere(self._caller):
-            return
-        self._failed = True
-        await file.store_version()
-        self._failed = False
-
-    async def sync(self) -> None:
-        await self.inode.store_version()
-        await trio.to_thread.run_sync(self.inode.mounted.store.sync)
-
-    async def release(self) -> None:
-        file = self.inode
-        try:
-            if self.writes and file.unsettled and file.path is not None:
-                await self._store_late()
-        finally:
-            file.closed(self)
-
-    async def _store_late(self) -> None:
-        """Store what mmap wrote after the last close. What a close has reported as lost is not tried again."""
-        file = self.inode
-        try:
-            if not self._failed:
-                await file.store_version()
-                return
-            log.warning("%s could not be stored, as its close reported", file.path)
-        except Error as failure:
-            log.error("%s could not be stored after it was closed: %s", file.path, failure)
-        file.give_up_unless_written_by_others(self)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
 from typing import TYPE_CHECKING, Any
 
 from sessionfs.artifacts import Applied, Directory, Node
 from sessionfs.log import Record
-from sessionfs.mount.artifacts import ArtifactDirectory, ArtifactInode, ArtifactSymlink
+from sessionfs.mount.artifacts import ArtifactInode, ArtifactSymlink
+from sessionfs.mount.directories import ArtifactDirectory
 from sessionfs.mount.files import ArtifactFile
 from sessionfs.mount.inodes import Caller, InodeTable, error, hash_number
 from sessionfs.store.artifacts import encode_attributes
@@ -33,6 +35,8 @@ class MountedSession:
         self._invalidator = invalidator
         self._salt = hash_number("session/" + session.id)
         self._root = session.tree.root
+        status = os.stat(store.layout.session(session.id))
+        self.owner = (status.st_uid, status.st_gid)
         session.foreign = self._foreign
 
     def refresh(self) -> None:

@@ -4,8 +4,9 @@
     /by-name /by-tag/<tag> /by-status/<status> /by-date/<yyyy-mm-dd>      symlinks to sessions
     /objects/<oid>                                                        found by name, not listed
 
-A virtual inode has a path, from which its number comes. It is made anew at each look-up unless the kernel knows it, and
-the kernel keeps neither its attributes nor the names in it: they change with every record, and are cheap to ask for.
+A virtual inode has a path, from which its number comes. It is made anew at each look-up unless the kernel knows it.
+The kernel keeps neither its attributes nor the names in it, which change with every record and are cheap to ask for -
+except for what stands on the way to ``artifacts/``: it checks each directory of a path, each time.
 """
 
 from __future__ import annotations
@@ -128,6 +129,7 @@ def link_to(target: str) -> Callable[[View, str], Virtual]:
 class Root(Folder):
     """The root of the mount."""
 
+    attr_seconds = KNOWN_SECONDS
     entry_seconds = KNOWN_SECONDS
 
     def names(self) -> Sequence[bytes]:
@@ -263,7 +265,11 @@ class Sessions(Folder):
     """``sessions``: ``mkdir`` makes one, ``rmdir`` deletes one that has no artifacts."""
 
     mode = WRITABLE_DIRECTORY
+    attr_seconds = KNOWN_SECONDS
     entry_seconds = KNOWN_SECONDS
+
+    def changed_ns(self) -> int:
+        return os.stat(self.view.store.layout.sessions).st_mtime_ns
 
     def names(self) -> Sequence[bytes]:
         return [session_id.encode() for session_id in self.view.session_ids()]

@@ -30,6 +30,7 @@ from sessionfs.artifacts.names import MAX_NAME_BYTES
 from sessionfs.errors import Error, from_os_error
 from sessionfs.mount.handles import Handle
 from sessionfs.mount.inodes import Caller, Inode
+from sessionfs.mount.loop import in_worker
 from sessionfs.mount.view import View
 from sessionfs.sessions import BadTransition
 
@@ -281,7 +282,7 @@ class Operations(pyfuse3.Operations):
 
     @answered
     async def fsyncdir(self, fh: FileHandleT, datasync: bool) -> None:
-        await _in_thread(self._view.store.sync)
+        await in_worker(self._view.store.sync)
 
     # Extended attributes
 
@@ -330,9 +331,3 @@ def _changes(attr: EntryAttributes, fields: SetattrFields) -> dict[str, Any]:
     if fields.update_atime:
         changes["atime_ns"] = attr.st_atime_ns
     return changes
-
-
-async def _in_thread(function: Callable[[], None]) -> None:
-    import trio
-
-    await trio.to_thread.run_sync(function)

@@ -16,6 +16,7 @@ import trio
 
 from sessionfs.durable import BackgroundSync
 from sessionfs.errors import Error, Unsupported
+from sessionfs.mount import loop
 from sessionfs.mount.changes import Invalidator, Watcher
 from sessionfs.mount.operations import Operations
 from sessionfs.mount.view import View
@@ -24,6 +25,9 @@ from sessionfs.store.store import Store
 log = logging.getLogger(__name__)
 
 FILESYSTEM = "sessionfs"
+
+# How many requests may wait for workers at once.
+MAX_TASKS = 16
 
 
 class CannotMount(Unsupported):
@@ -52,6 +56,7 @@ def serve(
         store.session(session)
     invalidator = Invalidator()
     view = View(store, invalidator, only=session)
+    loop.install()
     options = {"default_permissions", f"fsname={_option(store.path)}", f"subtype={FILESYSTEM}"}
     try:
         pyfuse3.init(Operations(view), mountpoint, options)
@@ -70,16 +75,16 @@ def serve(
 
 
 async def _serve(view: View, invalidator: Invalidator, ready: Callable[[], None]) -> None:
-    watcher = Watcher(view.store.layout.changed, view.session_changed)
+    watcher = Watcher(view.store.layout.changed)
     invalidator.start()
     try:
         async with trio.open_nursery() as nursery:
             await nursery.start(_end_on_signal)
+            nursery.start_soon(watcher.watch, view.session_changed)
             nursery.start_soon(_announce, ready)
-            await pyfuse3.main()
+            await pyfuse3.main(max_tasks=MAX_TASKS)
             nursery.cancel_scope.cancel()
     finally:
-        watcher.stop()
         with trio.CancelScope(shield=True):
             await store_everything(view)
     invalidator.stop()

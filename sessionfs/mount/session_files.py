@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sessionfs.clock import parse_time
-from sessionfs.mount import xattrs
+from sessionfs.mount import session_xattrs
 from sessionfs.mount.handles import BytesHandle, Handle, TextHandle
 from sessionfs.mount.inodes import KNOWN_SECONDS, Caller, Inode, error
 from sessionfs.mount.namespace import (
@@ -22,6 +22,7 @@ from sessionfs.mount.namespace import (
 from sessionfs.state import check_key, parse_value
 
 if TYPE_CHECKING:
+    from sessionfs.mount.mounted import MountedSession
     from sessionfs.mount.view import View
 
 _MAX_STATUS_BYTES = 64
@@ -32,7 +33,12 @@ class OfSession(Virtual):
 
     def __init__(self, view: View, path: str) -> None:
         super().__init__(view, path)
-        self.mounted = view.mounted(path.split("/")[1])
+        self._session_id = path.split("/")[1]
+
+    @property
+    def mounted(self) -> MountedSession:
+        """The session: not kept, because another one may have the same id later."""
+        return self.view.mounted(self._session_id)
 
     @property
     def name(self) -> str:
@@ -51,10 +57,14 @@ class OfSessionFolder(OfSession, Folder):
 
 
 class SessionDirectory(OfSessionFolder):
-    """``sessions/<id>``."""
+    """``sessions/<id>``. What is in it changes all the time; it itself does not."""
 
     mode = WRITABLE_DIRECTORY
+    attr_seconds = KNOWN_SECONDS
     entry_seconds = KNOWN_SECONDS
+
+    def changed_ns(self) -> int:
+        return parse_time(self.mounted.session.fold.fields.created_at)
 
     def names(self) -> Sequence[bytes]:
         return [name.encode() for name, find in SESSION_ENTRIES.items() if find(self, name) is not None]
@@ -65,16 +75,16 @@ class SessionDirectory(OfSessionFolder):
         return None if find is None else find(self, text)
 
     def xattr_names(self) -> list[bytes]:
-        return xattrs.session_names(self.mounted.session.info())
+        return session_xattrs.names(self.mounted.session.info())
 
     def xattr(self, name: bytes) -> bytes:
-        return xattrs.session_get(self.mounted.session.info(), name)
+        return session_xattrs.get(self.mounted.session.info(), name)
 
     def set_xattr(self, name: bytes, value: bytes) -> None:
-        self._update(xattrs.session_changes_to_set(self.mounted.session.info(), name, value))
+        self._update(session_xattrs.changes_to_set(self.mounted.session.info(), name, value))
 
     def remove_xattr(self, name: bytes, caller: Caller) -> None:
-        self._update(xattrs.session_changes_to_remove(self.mounted.session.info(), name))
+        self._update(session_xattrs.changes_to_remove(self.mounted.session.info(), name))
 
     def _update(self, changes: dict[str, Any]) -> None:
         if changes:

@@ -96,6 +96,10 @@ class View:
         if self.only not in (None, session_id):
             raise NoSuchSession(f"the session {session_id!r} cannot be reached in this mount")
         session = self.store.session(session_id)
+        if session.fold.fields.deleted:
+            # The store still has the one that was deleted; another may have been created under its id since.
+            session.log.rest()
+            session.open()
         above = virtual_number(f"sessions/{session_id}")
         mounted = MountedSession(self.store, session, self.inodes, self._invalidator, above)
         self._mounted[session_id] = mounted
@@ -107,11 +111,16 @@ class View:
         self.overview.changed(session_id)
         self._invalidator.entry(virtual_number("sessions"), session_id.encode())
 
-    def session_changed(self, session_id: str) -> None:
-        """Another process (or we) touched a session's mark: it has new records, is new, or is gone."""
+    def session_changed(self, session_id: str | None) -> None:
+        """Another process (or we) touched a session's mark: it has new records, is new, or is gone; None for all."""
+        if session_id is None:
+            for known in {*self._mounted, *self.store.session_ids()}:
+                self.session_changed(known)
+            return
         self.overview.changed(session_id)
         mounted = self._mounted.get(session_id)
         if mounted is None:
+            self._invalidator.inode(virtual_number("sessions"), content=False)
             return
         try:
             mounted.refresh()

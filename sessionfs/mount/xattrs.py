@@ -1,4 +1,4 @@
-"""Extended attributes as readings of what an artifact or a session says about itself. Pure mapping.
+"""Extended attributes as readings of what an artifact says about itself. Pure mapping.
 
 ``user.sessionfs.*`` names are sessionfs's own: some can be set, the derived ones only look so (``cp -a`` and ``rsync
 -aX`` copy whatever is listed, so setting a derived one is accepted and changes nothing). Every other ``user.*`` name is
@@ -19,7 +19,6 @@ from typing import Any, NamedTuple, Protocol
 from sessionfs.artifacts.names import from_text, text_of
 from sessionfs.clock import format_time
 from sessionfs.errors import Denied, InvalidInput, NotFound, Unsupported
-from sessionfs.sessions import SessionInfo
 from sessionfs.store.artifacts import RESERVED_METADATA_PREFIX
 
 USER = b"user."
@@ -129,7 +128,7 @@ def get(artifact: Described, name: bytes) -> bytes:
         NoSuchXattr: It has none.
         OtherNamespace: The name is not in ``user.``.
     """
-    _check_namespace(name)
+    check_namespace(name)
     text: str | None = None
     if name in _SETTABLE:
         text = _SETTABLE[name].show(artifact)
@@ -151,10 +150,10 @@ def changes_to_set(artifact: Described, name: bytes, value: bytes) -> dict[str, 
         NotText: The attribute is text, and *value* is not.
         OtherNamespace: The name is not in ``user.``.
     """
-    _check_namespace(name)
+    check_namespace(name)
     if name in _SETTABLE:
         field = _SETTABLE[name]
-        text = _text(name, value)
+        text = parse_text(name, value)
         return {} if field.show(artifact) == text else {field.field: field.parse(text)}
     if name.startswith(OWN):
         return {}
@@ -211,7 +210,8 @@ def _with_custom(artifact: Described, name: bytes, value: bytes | None) -> dict[
     return changes
 
 
-def _check_namespace(name: bytes) -> None:
+def check_namespace(name: bytes) -> None:
+    """Check that *name* is in ``user.``; OtherNamespace."""
     if not name.startswith(USER):
         raise OtherNamespace(f"the attribute {name!r} is not in the namespace user, and others are not kept")
 
@@ -240,75 +240,9 @@ def _text_or_none(value: bytes) -> str | None:
         return None
 
 
-def _text(name: bytes, value: bytes) -> str:
+def parse_text(name: bytes, value: bytes) -> str:
+    """Return *value* as text; NotText."""
     text = _text_or_none(value)
     if text is None:
         raise NotText(f"the attribute {name.decode()} is text, and the value given is not UTF-8")
     return text
-
-
-# Sessions
-
-_SESSION_SETTABLE: dict[bytes, tuple[str, Callable[[SessionInfo], str | None], Callable[[str], Any], Any]] = {
-    OWN + b"name": ("name", lambda info: info.name, str, None),
-    OWN + b"description": ("description", lambda info: info.description, str, None),
-    OWN + b"tags": ("tags", lambda info: format_tags(info.tags), parse_tags, ()),
-}
-
-_SESSION_DERIVED: dict[bytes, Callable[[SessionInfo], str | None]] = {
-    OWN + b"id": lambda info: info.id,
-    OWN + b"status": lambda info: info.status.value,
-    OWN + b"parent": lambda info: info.parent,
-    OWN + b"reason": lambda info: info.reason,
-    OWN + b"created_by": lambda info: info.created_by,
-    OWN + b"created_at": lambda info: format_time(info.created_ns),
-    OWN + b"updated_at": lambda info: format_time(info.updated_ns),
-    OWN + b"started_at": lambda info: format_time(info.started_ns),
-    OWN + b"ended_at": lambda info: None if info.ended_ns is None else format_time(info.ended_ns),
-    OWN + b"artifact_count": lambda info: str(info.artifact_count),
-    OWN + b"event_count": lambda info: str(info.event_count),
-    OWN + b"size": lambda info: str(info.size),
-    OWN + b"stored_size": lambda info: str(info.stored_size),
-}
-
-
-def session_names(info: SessionInfo) -> list[bytes]:
-    """Return the names of all attributes of a session that have a value."""
-    return [name for name in (*_SESSION_SETTABLE, *_SESSION_DERIVED) if _session_text(info, name) is not None]
-
-
-def session_get(info: SessionInfo, name: bytes) -> bytes:
-    """Return the value of a session's attribute; NoSuchXattr, OtherNamespace."""
-    _check_namespace(name)
-    text = _session_text(info, name)
-    if text is None:
-        raise NoSuchXattr(f"a session has no attribute {name!r}")
-    return text.encode()
-
-
-def session_changes_to_set(info: SessionInfo, name: bytes, value: bytes) -> dict[str, Any]:
-    """Return which fields of a session change when *name* is set to *value*."""
-    _check_namespace(name)
-    if name in _SESSION_SETTABLE:
-        field, show, parse, _ = _SESSION_SETTABLE[name]
-        text = _text(name, value)
-        return {} if show(info) == text else {field: parse(text)}
-    if name in _SESSION_DERIVED:
-        return {}
-    raise DerivedXattr(f"a session has no attribute {name!r} that can be set")
-
-
-def session_changes_to_remove(info: SessionInfo, name: bytes) -> dict[str, Any]:
-    """Return which fields of a session change when *name* is removed."""
-    session_get(info, name)
-    if name in _SESSION_DERIVED:
-        raise DerivedXattr(f"{name!r} is derived, so it cannot be removed")
-    field, _, _, unset = _SESSION_SETTABLE[name]
-    return {field: unset}
-
-
-def _session_text(info: SessionInfo, name: bytes) -> str | None:
-    if name in _SESSION_SETTABLE:
-        return _SESSION_SETTABLE[name][1](info)
-    show = _SESSION_DERIVED.get(name)
-    return show(info) if show is not None else None

@@ -22,20 +22,11 @@ class DamagedSnapshot(Corrupt):
     """A snapshot object is not what a snapshot is, or belongs to another session."""
 
 
-class Place(msgspec.Struct):
-    """A position in the log, as JSON."""
-
-    seq: int
-    offset: int
-    chain: str
-    base: int
-
-
 class Snapshot(msgspec.Struct, kw_only=True):
     """What the object holds, as canonical JSON."""
 
     session: Fields
-    position: Place  # the first record that it does not cover
+    position: Position  # the first record that it does not cover
     root: Entry
     state: dict[str, Value]
     artifact_count: int
@@ -62,7 +53,7 @@ def describe(fold: Fold, root: Entry, position: Position, parents: list[ObjectId
     """Return the snapshot of *fold*, whose tree is written as *root*."""
     return Snapshot(
         session=fold.fields,
-        position=Place(*position),
+        position=position,
         root=root,
         state=fold.state.values,
         artifact_count=fold.tree.artifact_count,
@@ -101,8 +92,7 @@ def restore(objects: ObjectDatabase, snapshot: Snapshot, fold: Fold) -> Position
         stored_size=snapshot.stored_size,
     )
     fold.state = State(objects.read, {key: _detached(value) for key, value in snapshot.state.items()})
-    place = snapshot.position
-    return Position(place.seq, place.offset, place.chain, place.base)
+    return snapshot.position
 
 
 def recompute_tree(log: Log, fold: Fold, oid: ObjectId) -> bytes | None:

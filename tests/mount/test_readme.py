@@ -47,4 +47,4 @@ def test_the_tour_of_the_readme_runs(tmp_path, fuse):
     assert result.returncode == 0, result.stdout + result.stderr
     assert 'user.sessionfs.tags="raw,checked"' in result.stdout
     assert "south,4" in result.stdout
-    assert result.stdout.rstrip().splitlines()[-4] == '"completed"'
+    assert '"completed"' in result.stdout.splitlines()

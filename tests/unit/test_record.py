@@ -47,8 +47,8 @@ def test_lines_are_parsed_up_to_the_first_that_is_not_linked():
     assert position == Position(5, sum(map(len, lines)), records[-1].chain, 0)
     swapped = [lines[0], lines[2], lines[1], lines[3]]
     assert parse_linked(b"".join(swapped), START)[1].seq == 1
-    assert parse_linked(b"".join(lines), START._replace(chain="another"))[0] == []
-    assert parse_linked(b"".join(lines), START._replace(seq=1))[0] == []
+    assert parse_linked(b"".join(lines), msgspec.structs.replace(START, chain="another"))[0] == []
+    assert parse_linked(b"".join(lines), msgspec.structs.replace(START, seq=1))[0] == []
 
 
 @given(st.integers(0, 4), st.data())

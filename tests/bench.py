@@ -41,6 +41,8 @@ class Bench:
     def __init__(self, disk, mode=Mode.FULL):
         self.disk, self.mode = disk, mode
         self.clock = itertools.count(1_795_214_641_000_000_000, 1_000_000).__next__
+        # One count for all processes on a disk, and the same in every run: ids decide where trees lie.
+        self.make_ino = vars(disk).setdefault("make_ino", itertools.count(1 << 51).__next__)
         self.unsynced = Unsynced(disk)
         self.objects = ObjectDatabase(disk, "/s/objects", "/s/tmp", unsynced=self.unsynced, mode=mode)
         self.promises = []
@@ -57,9 +59,8 @@ class Bench:
         )
 
     def session(self) -> Session:
-        make_ino = itertools.count(1 << 51).__next__
         config = Config(mode=self.mode)
-        return Session(self.log(), self.objects, config, "one", actor="me", clock=self.clock, make_ino=make_ino)
+        return Session(self.log(), self.objects, config, "one", actor="me", clock=self.clock, make_ino=self.make_ino)
 
     def open_session(self) -> Session:
         session = self.session()

@@ -1,0 +1,79 @@
+"""Open files of the live tree: when what was written becomes a version."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING
+
+from sessionfs.errors import Error
+from sessionfs.mount.handles import Handle
+from sessionfs.mount.inodes import Caller
+from sessionfs.mount.loop import in_worker
+
+if TYPE_CHECKING:
+    from sessionfs.mount.files import ArtifactFile
+
+log = logging.getLogger(__name__)
+
+
+class FileHandle(Handle):
+    """An open file of the tree."""
+
+    inode: ArtifactFile
+
+    def __init__(self, inode: ArtifactFile, flags: int, caller: Caller) -> None:
+        super().__init__(inode)
+        self.writes = flags & os.O_ACCMODE != os.O_RDONLY
+        self._appends = bool(flags & os.O_APPEND)
+        self._caller = caller
+        self._failed = False  # the last close reported that it could not be stored
+
+    async def read(self, offset: int, length: int) -> bytes:
+        return await self.inode.read(offset, length)
+
+    async def write(self, offset: int, data: bytes) -> int:
+        return await self.inode.write(None if self._appends else offset, data)
+
+    async def truncate(self, size: int) -> None:
+        await self.inode.truncate(size)
+
+    async def flush(self) -> None:
+        """Make a version of what was written.
+
+        A shell's ``echo x > file`` opens, duplicates the descriptor, closes the first one, and writes only then. So
+        while nothing has been written since the file was created or truncated, and its opener has another
+        descriptor of it, there is one more close to come, and that one makes the version.
+        """
+        file = self.inode
+        if not (self.writes and file.unsettled):
+            return
+        if file.dirty and not file.written and file.is_open_elsewhere(self._caller):
+            return
+        self._failed = True
+        await file.store_version()
+        self._failed = False
+
+    async def sync(self) -> None:
+        await self.inode.store_version()
+        await in_worker(self.inode.mounted.store.sync)
+
+    async def release(self) -> None:
+        file = self.inode
+        try:
+            if self.writes and file.unsettled and file.path is not None:
+                await self._store_late()
+        finally:
+            file.closed(self)
+
+    async def _store_late(self) -> None:
+        """Store what mmap wrote after the last close. What a close has reported as lost is not tried again."""
+        file = self.inode
+        try:
+            if not self._failed:
+                await file.store_version()
+                return
+            log.warning("%s could not be stored, as its close reported", file.path)
+        except Error as failure:
+            log.error("%s could not be stored after it was closed: %s", file.path, failure)
+        file.give_up_unless_written_by_others(self)

@@ -1,0 +1,135 @@
+"""The object database against a dict, with objects damaged in place."""
+
+from __future__ import annotations
+
+import io
+import random
+
+import pytest
+from bench import Bench, new_disk
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+
+from sessionfs.objects import DamagedObject
+from sessionfs.objects.frame import BLOCK_BYTES
+from sessionfs.oid import hash_bytes
+
+NOISE = random.Random(9).randbytes(BLOCK_BYTES + 100)
+contents = st.one_of(
+    st.binary(max_size=50),
+    st.builds(lambda unit, size: (unit * size)[:size], st.binary(min_size=1, max_size=9), st.integers(10_239, 10_242)),
+    st.builds(lambda start, text: NOISE[start:] + b"text " * text, st.integers(0, 300_000), st.integers(0, 60_000)),
+)
+offsets = st.integers(0, 400_000)
+
+
+class Objects(RuleBasedStateMachine):
+    oids = Bundle("oids")
+    stages = Bundle("stages")
+
+    def __init__(self):
+        super().__init__()
+        self.disk = new_disk()
+        self.restart()
+        self.contents = {}
+        self.paths = {}
+        self.damaged = {}
+
+    @rule()
+    def restart(self):
+        """Another process: nothing is cached."""
+        self.objects = Bench(self.disk).objects
+
+    @rule(target=oids, data=contents, way=st.sampled_from(["bytes", "stream"]))
+    def put(self, data, way):
+        stored = self.objects.put_bytes(data) if way == "bytes" else self.objects.put_stream(io.BytesIO(data))
+        return self.note(stored, data)
+
+    def note(self, stored, data):
+        assert stored.oid == hash_bytes(data) and stored.size == len(data)
+        if self.damaged.get(stored.oid) == "length":
+            del self.damaged[stored.oid]  # it was put in place of what was cut short
+        suffix = ".lz4" if stored.compression == "lz4" else ""
+        path = f"/s/objects/{stored.oid[:2]}/{stored.oid[2:]}{suffix}"
+        assert self.disk.size_at(path) == stored.stored_size
+        self.contents[stored.oid], self.paths[stored.oid] = data, path
+        return stored.oid
+
+    @rule(target=stages, base=st.none() | oids)
+    def stage(self, base):
+        if base in self.damaged:
+            return [self.objects.stage(), bytearray()]
+        return [self.objects.stage(base), bytearray(self.contents.get(base, b""))]
+
+    @rule(stage=stages, data=contents, offset=offsets)
+    def write(self, stage, data, offset):
+        staged, model = stage
+        staged.pwrite(data, offset)
+        if data:
+            model.extend(bytes(max(0, offset - len(model))))
+            model[offset : offset + len(data)] = data
+        assert staged.size >= len(model)
+        staged.truncate(len(model))
+
+    @rule(stage=stages, size=offsets)
+    def truncate(self, stage, size):
+        staged, model = stage
+        staged.truncate(size)
+        del model[size:]
+        model.extend(bytes(size - len(model)))
+        assert staged.pread(100, size - 50 if size > 50 else 0) == model[max(0, size - 50) :]
+
+    @rule(target=oids, stage=stages)
+    def finish(self, stage):
+        staged, model = stage
+        return self.note(staged.finish(), bytes(model))
+
+    @rule(stage=consumes(stages))
+    def discard(self, stage):
+        stage[0].discard()
+
+    @rule(oid=oids)
+    def read(self, oid):
+        try:
+            assert self.objects.read(oid) == self.contents[oid]
+        except DamagedObject:
+            assert oid in self.damaged
+
+    @rule(oid=oids, offset=offsets, length=offsets)
+    def read_at(self, oid, offset, length):
+        if oid not in self.damaged:
+            with self.objects.open(oid) as reader:
+                assert reader.pread(length, offset) == self.contents[oid][offset : offset + length]
+                assert reader.size == self.objects.size(oid) == len(self.contents[oid])
+
+    @rule(oid=oids, kind=st.sampled_from(["length", "bits"]), place=offsets)
+    def damage(self, oid, kind, place):
+        content = bytearray(self.disk.content(self.paths[oid]))
+        if not content:
+            return
+        if kind == "length":
+            content.clear()
+        else:
+            content[place % len(content)] ^= 1
+            if oid in self.damaged:
+                return  # twice the same bit would mend it
+        self.disk.put(self.paths[oid], bytes(content))
+        self.damaged[oid] = kind
+
+    @rule()
+    def list_and_verify(self):
+        found = list(self.objects.list())
+        assert [file.oid for file in found] == sorted(self.contents)
+        for file in found:
+            if file.oid in self.damaged:
+                with pytest.raises(DamagedObject):
+                    self.objects.verify(file)
+            else:
+                self.objects.verify(file)
+
+    @invariant()
+    def nothing_is_left_in_staging(self):
+        assert self.disk.listdir("/s/tmp") == []
+
+
+TestObjects = Objects.TestCase
