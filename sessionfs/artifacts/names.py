@@ -62,8 +62,15 @@ def check_name(name: str) -> str:
 
 
 def encode(name: str) -> bytes:
-    """Return the bytes of a name or path."""
-    return name.encode("utf-8", "surrogateescape")
+    """Return the bytes of a name, path or target.
+
+    Raises:
+        BadName: It holds a lone surrogate that stands for no byte.
+    """
+    try:
+        return name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as failure:
+        raise BadName(f"{name!r} cannot be a file's name: it holds a lone surrogate") from failure
 
 
 def text_of(name: str) -> str:
@@ -101,10 +108,7 @@ def _explain(text: str, name: str) -> str:
 
 
 def _check_bytes(text: str, names: list[str]) -> str:
-    try:
-        raw = encode(text)
-    except UnicodeEncodeError as failure:
-        raise BadName(f"{text!r} cannot be a file's name: it holds a lone surrogate") from failure
+    raw = encode(text)
     if len(raw) > MAX_PATH_BYTES:
         raise NameTooLong(f"a path of {len(raw)} bytes was given; at most {MAX_PATH_BYTES} are possible")
     for name in names:

@@ -35,8 +35,8 @@ KINDS = {
     "block_device": stat.S_IFBLK,
 }
 
-_USUAL = {"file": "0644", "directory": "0755", "symlink": "0777"}
-_USUAL_OTHERWISE = "0600"
+USUAL_MODES = {"file": "0644", "directory": "0755", "symlink": "0777"}
+OTHER_MODE = "0600"
 
 EMPTY_TREE_JSON = b'{"entries":[]}'
 
@@ -99,7 +99,7 @@ class Node(Entry, eq=False, kw_only=True):
         key = (self.kind, self.permissions)
         mode = _modes.get(key)
         if mode is None:
-            permissions = self.permissions or _USUAL.get(self.kind, _USUAL_OTHERWISE)
+            permissions = self.permissions or USUAL_MODES.get(self.kind, OTHER_MODE)
             mode = KINDS[self.kind] | int(permissions, 8)
             _modes[key] = mode
         return mode
@@ -294,7 +294,7 @@ def entry_of(node: Node) -> Entry:
 
 def unusual(kind: str, permissions: str) -> str | None:
     """Return *permissions* as a node of *kind* keeps them: None when they are the usual ones."""
-    return None if permissions == _USUAL.get(kind, _USUAL_OTHERWISE) else permissions
+    return None if permissions == USUAL_MODES.get(kind, OTHER_MODE) else permissions
 
 
 def format_mode(permissions: int) -> str:

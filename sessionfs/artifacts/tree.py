@@ -81,11 +81,13 @@ class Tree:
         self.stored_size = 0
 
     @staticmethod
-    def empty(load: LoadTree, time: str, created_by: str) -> Tree:
+    def empty(load: LoadTree, time: str, created_by: str, *, uid: int = 0, gid: int = 0) -> Tree:
         """Return the tree of a session that has just been created."""
         root = Directory(
             kind="directory",
             ino=ROOT_INO,
+            uid=uid,
+            gid=gid,
             mtime=time,
             ctime=time,
             created_at=time,

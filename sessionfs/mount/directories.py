@@ -39,9 +39,6 @@ class ArtifactDirectory(ArtifactInode):
 
     def build(self) -> EntryAttributes:
         entry = super().build()
-        if self.node.parent is None and (self.node.uid, self.node.gid) == (0, 0):
-            # No record says whose a new session's root is; its directory in the store does.
-            entry.st_uid, entry.st_gid = self.mounted.owner
         if self.unrecorded:
             entry.attr_timeout = UNKNOWN_SECONDS
         return entry

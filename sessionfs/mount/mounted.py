@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from typing import TYPE_CHECKING, Any
 
 from sessionfs.artifacts import Applied, Directory, Node
@@ -13,7 +12,7 @@ from sessionfs.mount.directories import ArtifactDirectory
 from sessionfs.mount.files import ArtifactFile
 from sessionfs.mount.inodes import Caller, InodeTable, error, hash_number
 from sessionfs.store.artifacts import encode_attributes
-from sessionfs.store.session import NoSuchSession, Session, SessionNotWritable
+from sessionfs.store.session import Session, SessionNotWritable
 from sessionfs.store.store import Store
 
 if TYPE_CHECKING:
@@ -35,8 +34,6 @@ class MountedSession:
         self._invalidator = invalidator
         self._salt = hash_number("session/" + session.id)
         self._root = session.tree.root
-        status = os.stat(store.layout.session(session.id))
-        self.owner = (status.st_uid, status.st_gid)
         session.foreign = self._foreign
 
     def refresh(self) -> None:
@@ -46,8 +43,6 @@ class MountedSession:
             NoSuchSession: The session was deleted.
         """
         self.session.refresh()
-        if self.session.fold.fields.deleted:
-            raise NoSuchSession(f"the session {self.session.id!r} was deleted")
         if self.session.tree.root is not self._root:
             self._rebind()
 

@@ -283,7 +283,7 @@ class Sessions(Folder):
     def make_directory(self, name: bytes, mode: int, caller: Caller) -> Inode:
         if self.view.only is not None:
             raise error(errno.EPERM)
-        self.view.store.create_session(session_id=os.fsdecode(name))
+        self.view.store.create_session(session_id=os.fsdecode(name), uid=caller.uid, gid=caller.gid)
         made = self.lookup(name)
         if made is None:
             raise error(errno.ENOENT)

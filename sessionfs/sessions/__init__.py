@@ -16,7 +16,7 @@ from sessionfs.sessions.fields import (
     check_name,
     check_tags,
 )
-from sessionfs.sessions.ids import BadSessionId, MakeId, check_id, uuid7
+from sessionfs.sessions.ids import BadActor, BadSessionId, MakeId, check_actor, check_id, uuid7
 from sessionfs.sessions.info import SORT_KEYS, BadFilter, Filter, SessionInfo, arrange
 from sessionfs.sessions.lifecycle import (
     FINISHED,
@@ -34,6 +34,7 @@ __all__ = [
     "SORT_KEYS",
     "STATUS_AFTER",
     "TRANSITIONS",
+    "BadActor",
     "BadField",
     "BadFilter",
     "BadSessionId",
@@ -48,6 +49,7 @@ __all__ = [
     "Status",
     "Updated",
     "arrange",
+    "check_actor",
     "check_id",
     "check_metadata",
     "check_name",

@@ -45,6 +45,8 @@ class Created(msgspec.Struct, omit_defaults=True, kw_only=True):
     tags: tuple[str, ...] = ()
     metadata: dict[str, Any] = {}
     parent: str | None = None
+    uid: int = 0  # the owner of the root directory
+    gid: int = 0
 
 
 class Updated(msgspec.Struct, omit_defaults=True, kw_only=True):

@@ -33,6 +33,23 @@ def check_id(session_id: str) -> str:
     return session_id
 
 
+class BadActor(InvalidInput):
+    """Nobody can be called this in a record."""
+
+
+def check_actor(actor: str) -> str:
+    """Return *actor* if records and refs can name it.
+
+    Raises:
+        BadActor: It is empty, longer than 128 characters, or holds spaces or what cannot be printed.
+    """
+    if not isinstance(actor, str) or not 0 < len(actor) <= 128 or not actor.isprintable() or " " in actor:
+        raise BadActor(
+            f"{actor!r} is no name for an actor: 1 to 128 printable characters without spaces, as in 'uid:0'"
+        )
+    return actor
+
+
 def uuid7(clock: Clock) -> str:
     """Return a UUIDv7 (RFC 9562): 48 bits of milliseconds, then 74 random bits."""
     number = (clock() // 1_000_000 & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")

@@ -395,6 +395,12 @@ def _check_artifact_metadata(metadata: Any) -> dict[str, Any]:
     return plain
 
 
+def _check_xattrs(xattrs: Any) -> dict[str, bytes]:
+    if not all(isinstance(name, str) and isinstance(value, bytes) for name, value in (xattrs or {}).items()):
+        raise BadAttribute("xattrs are a mapping from names in text form to bytes")
+    return xattrs or {}
+
+
 def _check_parent(id: str) -> str:
     if not isinstance(id, str) or _ARTIFACT_ID.fullmatch(id) is None:
         raise BadAttribute(f"{id!r} is no id of an artifact: <session>:<number of the record that stored it>")
@@ -424,7 +430,7 @@ _ENCODERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "description": ("description", _check_description),
     "tags": ("tags", check_tags),
     "metadata": ("metadata", _check_artifact_metadata),
-    "xattrs": ("xattrs", lambda value: value or {}),
+    "xattrs": ("xattrs", _check_xattrs),
     "parent": ("origin", _check_parent),
 }
 

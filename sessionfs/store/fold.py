@@ -96,12 +96,23 @@ class Fold:
         return applied
 
 
+def check_data(type: str, text: bytes) -> None:
+    """Check that a record of *type* with this data could be applied, before it is written.
+
+    Raises:
+        msgspec.ValidationError: A field has the wrong type; once in the log it would make the session unreadable.
+    """
+    step = _STEPS.get(type)
+    if step is not None:
+        step[1].decode(text)
+
+
 Step = Callable[[Fold, Record | Body, Any], Applied | None]
 
 
 def _created(fold: Fold, record: Record | Body, data: sessions.Created) -> None:
     fold.fields = session_fields.create(data, time=record.time, actor=record.actor)
-    fold.tree = Tree.empty(fold.load_tree, record.time, record.actor)
+    fold.tree = Tree.empty(fold.load_tree, record.time, record.actor, uid=data.uid, gid=data.gid)
 
 
 def _updated(fold: Fold, record: Record | Body, data: sessions.Updated) -> None:

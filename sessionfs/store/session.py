@@ -34,7 +34,7 @@ from sessionfs.sessions import (
 )
 from sessionfs.store import snapshot as snapshots
 from sessionfs.store.config import Config
-from sessionfs.store.fold import Fold, InconsistentLog
+from sessionfs.store.fold import Fold, InconsistentLog, check_data
 
 if TYPE_CHECKING:
     from sessionfs.store.artifacts import Artifacts
@@ -162,7 +162,7 @@ class Session:
             self.log.seek(position)
             self._note_snapshot(position, oid)
             self._apply(self.log.read_new(), tell=False)
-        except (Error, msgspec.MsgspecError):
+        except (Error, msgspec.MsgspecError, ValueError):
             return False  # it only saves time; fsck reports it
         return self.log.position.offset > base
 
@@ -337,8 +337,9 @@ class Session:
         """
         try:
             text = encode_data(data)
+            check_data(type, text)
         except (TypeError, ValueError, msgspec.MsgspecError, RecursionError) as failure:
-            raise BadRecord(f"what {type} would say cannot be JSON: {failure}") from failure
+            raise BadRecord(f"what {type} would say cannot be written down: {failure}") from failure
         if len(text) > _MAX_DATA_BYTES:
             return Draft(type, None, self.objects.put_bytes(text).oid, None, names_snapshot)
         return Draft(type, msgspec.Raw(text), None, None, names_snapshot)

@@ -23,6 +23,7 @@ from sessionfs.sessions import (
     SessionInfo,
     Status,
     arrange,
+    check_actor,
     check_id,
     check_metadata,
     check_name,
@@ -83,7 +84,7 @@ class Store:
         self.config = read_config(self.layout.config)
         self.disk: Disk = disk if disk is not None else OsDisk()
         self.clock = clock
-        self.actor = actor if actor is not None else f"uid:{os.geteuid()}"
+        self.actor = check_actor(actor) if actor is not None else f"uid:{os.geteuid()}"
         self.unsynced = Unsynced(self.disk)
         self.objects = open_objects(self.layout, self.config, self.disk, self.unsynced)
         self._make_id = make_id if make_id is not None else lambda: uuid7(clock)
@@ -185,12 +186,15 @@ class Store:
         tags: Iterable[str] = (),
         metadata: dict[str, Any] | None = None,
         parent: str | None = None,
+        uid: int | None = None,
+        gid: int | None = None,
     ) -> Session:
         """Make a new session.
 
         Args:
             session_id: A slug; a UUIDv7 by default.
             parent: The id of an existing session.
+            uid, gid: Whose its root directory is; this process's by default.
 
         Raises:
             SessionExists: The id is taken.
@@ -209,6 +213,8 @@ class Store:
             tags=check_tags(tags),
             metadata=check_metadata(metadata) if metadata else {},
             parent=self.session(parent).id if parent is not None else None,
+            uid=os.geteuid() if uid is None else uid,
+            gid=os.getegid() if gid is None else gid,
         )
         self._check_session_limit()
         session = self._new_session(session_id)

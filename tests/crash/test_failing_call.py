@@ -1,4 +1,4 @@
-"""Each call of each operation fails once: the error is of the right kind, nothing is half done, and trying again works."""
+"""Each call of each operation fails once: the error is of the right kind, nothing half done, and a new try works."""
 
 from __future__ import annotations
 
