@@ -65,7 +65,7 @@ def raw_create_session(place: str) -> Side:
         os.write(fd, RECORD)
         os.close(fd)
 
-    return Side(create, arguments=_numbers())
+    return Side(create)
 
 
 def append_event(place: str, *, full: bool = False) -> Side:
@@ -99,7 +99,7 @@ def put_small(place: str, *, full: bool = False, background_sync: bool = False) 
         number, data = argument
         return session.artifacts.put(f"{number}.bin", data)
 
-    return Side(put, arguments=_small_contents(), close=lambda: let_go(store))
+    return Side(put, arguments=_small_contents, close=lambda: let_go(store))
 
 
 def raw_put_small(place: str, *, full: bool = False) -> Side:
@@ -126,7 +126,7 @@ def raw_put_small(place: str, *, full: bool = False) -> Side:
         if full:
             os.fdatasync(fd)
 
-    return Side(put, arguments=_small_contents(), close=lambda: os.close(fd))
+    return Side(put, arguments=_small_contents, close=lambda: os.close(fd))
 
 
 def put_large(place: str, *, content: Callable[[], bytes]) -> Side:
@@ -305,7 +305,8 @@ def threaded(make: Make) -> Make:
 
         def arguments(calls: int) -> Iterator[list[list[Any]]]:
             for _ in range(calls):
-                yield [list(side.arguments(_EACH)) for _ in range(_THREADS)]
+                all_arguments = list(side.arguments(_THREADS * _EACH))
+                yield [all_arguments[thread::_THREADS] for thread in range(_THREADS)]
 
         def close() -> None:
             pool.shutdown()
@@ -346,21 +347,8 @@ def let_go(store: Store) -> None:
         session.log.rest()
 
 
-def _numbers() -> Callable[[int], range]:
-    """Return arguments that count on from round to round."""
-    start = 0
-
-    def arguments(calls: int) -> range:
-        nonlocal start
-        start += calls
-        return range(start - calls, start)
-
-    return arguments
-
-
-def _small_contents() -> Callable[[int], Iterable[tuple[int, bytes]]]:
-    numbers = _numbers()
-    return lambda calls: [(number, os.urandom(SMALL_BYTES)) for number in numbers(calls)]
+def _small_contents(calls: int) -> list[tuple[int, bytes]]:
+    return [(number, os.urandom(SMALL_BYTES)) for number in range(calls)]
 
 
 def _large_contents(content: Callable[[], bytes]) -> Callable[[int], Iterator[bytes]]:

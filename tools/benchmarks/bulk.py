@@ -1,6 +1,6 @@
 """Many small files, beside git and SQLite doing the same work: all read the same files and start with nothing.
 
-Each function returns one contender; its docstring says what it does. None of them syncs.
+Each function sets up one contender in an empty directory; its docstring says what it does. None of them syncs.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from blake3 import blake3
 
@@ -20,7 +19,6 @@ from benchmarks import material
 from benchmarks.api import RECORD, let_go, make_fan_out, open_session, open_store
 from benchmarks.measure import Make, Progress, Result, Side, measure
 from benchmarks.scratch import Scratch
-from sessionfs.api import Session, Store
 
 FILES_COUNT = 2000
 
@@ -44,121 +42,79 @@ class Contest:
         ]
 
 
-@dataclass(frozen=True)
-class Contender:
-    """One way to store files: *prepare* makes an empty directory ready, *put* stores all, and is what is timed."""
-
-    put: Callable[[Any], None]
-    prepare: Callable[[str], Any]
-    close: Callable[[Any], object] = id
-
-
 def measure_contest(scratch: Scratch, count: int, rounds: int, progress: Progress) -> Contest:
     """Let every contender store *count* files of 1 to 4 KiB."""
     paths = material.write_small_files(scratch.new(), count)
     makes: dict[str, Make] = {
-        name: partial(_side, make(paths), scratch) for name, make in CONTENDERS.items() if make is not git or _has_git()
+        name: partial(make, paths=paths) for name, make in CONTENDERS.items() if make is not git or _has_git()
     }
     ns = measure(makes, scratch, rounds, progress, name=f"{count:,} files")
     return Contest(count, {name: value / 1e9 for name, value in ns.items()}, OURS)
 
 
-def _side(contender: Contender, scratch: Scratch, _: str) -> Side:
-    """Return a side whose calls each begin with nothing."""
-
-    def arguments(calls: int) -> Iterator[Any]:
-        for _ in range(calls):
-            prepared = contender.prepare(scratch.new())
-            yield prepared
-            contender.close(prepared)
-
-    return Side(contender.put, arguments=arguments)
-
-
 # Contenders
 
 
-def objects(paths: list[str]) -> Contender:
+def objects(place: str, *, paths: list[str]) -> Side:
     """Put each as an object, without a session."""
-
-    def put(store: Store) -> None:
-        for path in paths:
-            store.objects.put_file(path)
-
-    return Contender(put, open_store, let_go)
+    store = open_store(place)
+    return _all(paths, store.objects.put_file, close=lambda: let_go(store))
 
 
-def artifacts(paths: list[str]) -> Contender:
+def artifacts(place: str, *, paths: list[str]) -> Side:
     """Put each as an artifact of one session."""
-
-    def put(opened: tuple[Store, Session]) -> None:
-        for path in paths:
-            opened[1].artifacts.put_file(path)
-
-    return Contender(put, open_session, lambda opened: let_go(opened[0]))
+    store, session = open_session(place)
+    return _all(paths, session.artifacts.put_file, close=lambda: let_go(store))
 
 
-def by_hand(paths: list[str]) -> Contender:
+def by_hand(place: str, *, paths: list[str]) -> Side:
     """Read, hash, write a temporary file, rename it to its fan-out directory, append 300 bytes to a log."""
+    make_fan_out(place)
+    log = os.open(f"{place}/log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
-    def prepare(directory: str) -> tuple[str, int]:
-        make_fan_out(directory)
-        return directory, os.open(f"{directory}/log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    def put(path: str) -> None:
+        data = _read(path)
+        oid = blake3(data).hexdigest()
+        fd = os.open(f"{place}/temporary", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        os.write(fd, data)
+        os.close(fd)
+        os.rename(f"{place}/temporary", f"{place}/{oid[:2]}/{oid[2:]}")
+        os.write(log, RECORD)
 
-    def put(prepared: tuple[str, int]) -> None:
-        directory, log = prepared
-        for path in paths:
-            data = _read(path)
-            oid = blake3(data).hexdigest()
-            fd = os.open(f"{directory}/temporary", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-            os.write(fd, data)
-            os.close(fd)
-            os.rename(f"{directory}/temporary", f"{directory}/{oid[:2]}/{oid[2:]}")
-            os.write(log, RECORD)
-
-    return Contender(put, prepare, lambda prepared: os.close(prepared[1]))
+    return _all(paths, put, close=lambda: os.close(log))
 
 
-def git(paths: list[str]) -> Contender:
+def git(place: str, *, paths: list[str]) -> Side:
     """Run ``git hash-object -w --stdin-paths`` in a new repository, as one process."""
+    subprocess.run(["git", "init", "--quiet", place], check=True)
+    command = ["git", "-C", place, "hash-object", "-w", "--stdin-paths"]
     names = "".join(f"{path}\n" for path in paths)
-
-    def prepare(directory: str) -> str:
-        subprocess.run(["git", "init", "--quiet", directory], check=True)
-        return directory
-
-    def put(directory: str) -> None:
-        command = ["git", "-C", directory, "hash-object", "-w", "--stdin-paths"]
-        subprocess.run(command, input=names, text=True, stdout=subprocess.DEVNULL, check=True)
-
-    return Contender(put, prepare)
+    run = partial(subprocess.run, input=names, text=True, stdout=subprocess.DEVNULL, check=True)
+    return Side(lambda _: run(command))
 
 
-def sqlite_at_once(paths: list[str]) -> Contender:
+def sqlite_at_once(place: str, *, paths: list[str]) -> Side:
     """Hash and insert into a table of blobs, all in one transaction; WAL, synchronous=NORMAL."""
+    database = _open_table(place)
 
-    def put(database: sqlite3.Connection) -> None:
+    def put(_: int) -> None:
         database.execute("BEGIN")
         for path in paths:
             _insert(database, path)
         database.execute("COMMIT")
 
-    return Contender(put, _open_table, sqlite3.Connection.close)
+    return Side(put, close=database.close)
 
 
-def sqlite_each(paths: list[str]) -> Contender:
+def sqlite_each(place: str, *, paths: list[str]) -> Side:
     """Hash and insert into a table of blobs, each in a transaction of its own; WAL, synchronous=NORMAL."""
-
-    def put(database: sqlite3.Connection) -> None:
-        for path in paths:
-            _insert(database, path)
-
-    return Contender(put, _open_table, sqlite3.Connection.close)
+    database = _open_table(place)
+    return _all(paths, partial(_insert, database), close=database.close)
 
 
 OURS = ("sessionfs, objects only", "sessionfs, as artifacts")
 
-CONTENDERS: dict[str, Callable[[list[str]], Contender]] = {
+CONTENDERS: dict[str, Callable[..., Side]] = {
     OURS[0]: objects,
     OURS[1]: artifacts,
     "by hand: hash, write, rename, append": by_hand,
@@ -166,6 +122,16 @@ CONTENDERS: dict[str, Callable[[list[str]], Contender]] = {
     "SQLite blobs, one transaction": sqlite_at_once,
     "SQLite blobs, a transaction each": sqlite_each,
 }
+
+
+def _all(paths: list[str], put: Callable[[str], object], *, close: Callable[[], object]) -> Side:
+    """Return a side that puts all *paths* in one call, one after the other."""
+
+    def put_all(_: int) -> None:
+        for path in paths:
+            put(path)
+
+    return Side(put_all, close=close)
 
 
 def _has_git() -> bool:

@@ -1,7 +1,8 @@
 """Measuring: contenders take turns in rounds; the median of a round's calls, then the median of the rounds.
 
-Taking turns is what makes the ratios hold on a machine whose speed drifts. Content is made, and garbage put away,
-between the calls and outside the clock.
+Taking turns is what makes the ratios hold on a machine whose speed drifts. Each round begins afresh, in a directory
+of its own: where that lies on the disk matters (see ``scratch``), and the median gets over a bad place. Content is
+made, and garbage put away, between the calls and outside the clock.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import fmean, median
 from time import perf_counter_ns
@@ -26,13 +26,13 @@ class Skipped(Exception):
 
 @dataclass(frozen=True)
 class Side:
-    """One contender, set up. Only ``run`` is timed.
+    """One contender, set up for one round. Only ``run`` is timed.
 
     Attributes:
         run: One call, with one argument.
         arguments: Gives the arguments for so many calls; what it does between them is not timed.
         after: Called with what ``run`` returned.
-        close: Called at the very end.
+        close: Called at the end of the round.
     """
 
     run: Callable[[Any], Any]
@@ -176,17 +176,16 @@ def measure(
 ) -> dict[str, float]:
     """Return the nanoseconds that a call of each side takes."""
     ns_by_side: dict[str, list[float]] = {side: [] for side in makes}
-    with ExitStack() as stack:
-        sides: dict[str, Side] = {}
-        for side_name, make in makes.items():
-            sides[side_name] = side = make(scratch.new())
-            if side.close is not None:
-                stack.callback(side.close)
-        for number in range(rounds):
-            progress(f"{name}: round {number + 1} of {rounds}")
-            # Whoever comes second finds the caches as the first has left them, so they change places.
-            for side_name in list(sides)[:: 1 if number % 2 == 0 else -1]:
-                ns_by_side[side_name].append(_time_calls(sides[side_name], calls, average))
+    for number in range(rounds):
+        progress(f"{name}: round {number + 1} of {rounds}")
+        # Whoever comes second finds the caches as the first has left them, so they change places.
+        for side_name in list(makes)[:: 1 if number % 2 == 0 else -1]:
+            side = makes[side_name](scratch.new())
+            try:
+                ns_by_side[side_name].append(_time_calls(side, calls, average))
+            finally:
+                if side.close is not None:
+                    side.close()
     return {side: median(ns) for side, ns in ns_by_side.items()}
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from statistics import median
 from typing import NamedTuple
 
@@ -43,37 +43,58 @@ class Timing(NamedTuple):
     raw_ns: float
 
 
+class Round(NamedTuple):
+    """What one round has to itself."""
+
+    number: int
+    trees: tuple[str, str]  # in the mount, and beside it
+    outs: tuple[str, str]
+    timings: dict[str, Timing]
+
+
 def measure_mount(scratch: Scratch, rounds: int, progress: Progress) -> list[Result]:
     """Return a row per command, the geometric mean of their ratios, and what mounting and unmounting took."""
     source = f"{scratch.new()}/source"
     progress("copying the standard library")
     shutil.copytree(material.stdlib_directory(), source, symlinks=True, ignore=_ignored)
+    all_timings: list[dict[str, Timing]] = []
     try:
-        taken = [_measure_round(scratch, source, number, rounds, progress) for number in range(rounds)]
+        # All mounts stay until the end, and rm -rf comes last: see Scratch for what deleting does to what comes after.
+        with ExitStack() as stack:
+            made = [_begin_round(scratch, number, stack) for number in range(rounds)]
+            all_timings += [one.timings for one in made]
+            for names in (list(COMMANDS)[:-1], list(COMMANDS)[-1:]):
+                for one in made:
+                    for name in names:
+                        progress(f"{name}: round {one.number + 1} of {rounds}")
+                        one.timings[name] = _time_both(name, source, one)
     except Skipped as reason:
         return [Result(name, None, None, MILLISECONDS.name, note=str(reason)) for name in COMMANDS]
-    results = []
-    for name in taken[0]:
-        ours_ns, raw_ns = (median(timings[name][side] for timings in taken) for side in (0, 1))
-        raw = MILLISECONDS.of(raw_ns) if raw_ns else None
-        results.append(Result(name, MILLISECONDS.of(ours_ns), raw, MILLISECONDS.name))
+    results = [_result(name, [timings[name] for timings in all_timings]) for name in (MOUNTED, *COMMANDS, UNMOUNTED)]
     mean = geometric_mean([result.ratio for result in results if result.ratio is not None])
     return [*results, Result("geometric mean of the ratios", mean, 1.0, "x")]
 
 
-def _measure_round(scratch: Scratch, source: str, number: int, rounds: int, progress: Progress) -> dict[str, Timing]:
-    store, plain, point, *outs = (scratch.new() for _ in range(5))
+def _begin_round(scratch: Scratch, number: int, stack: ExitStack) -> Round:
     timings: dict[str, Timing] = {}
-    with _mounted(store, point, timings):
-        trees = (f"{point}/sessions/bench/artifacts/lib", f"{plain}/lib")
-        for step, (name, words) in enumerate(COMMANDS.items()):
-            progress(f"{name}: round {number + 1} of {rounds}")
-            ns = [0.0, 0.0]
-            for side in (0, 1) if (number + step) % 2 == 0 else (1, 0):
-                named = {"SOURCE": source, "TREE": trees[side], "OUT": f"{outs[side]}/lib"}
-                ns[side] = _time_command(words, named)
-            timings[name] = Timing(*ns)
-    return timings
+    point = scratch.new()
+    stack.enter_context(_mounted(scratch.new(), point, timings))
+    trees = (f"{point}/sessions/bench/artifacts/lib", f"{scratch.new()}/lib")
+    return Round(number, trees, (f"{scratch.new()}/lib", f"{scratch.new()}/lib"), timings)
+
+
+def _time_both(name: str, source: str, one: Round) -> Timing:
+    ns = [0.0, 0.0]
+    for side in (0, 1) if one.number % 2 == 0 else (1, 0):
+        named = {"SOURCE": source, "TREE": one.trees[side], "OUT": one.outs[side]}
+        ns[side] = _time_command(COMMANDS[name], named)
+    return Timing(*ns)
+
+
+def _result(name: str, timings: list[Timing]) -> Result:
+    ours_ns, raw_ns = (median(timing[side] for timing in timings) for side in (0, 1))
+    raw = MILLISECONDS.of(raw_ns) if raw_ns else None
+    return Result(name, MILLISECONDS.of(ours_ns), raw, MILLISECONDS.name)
 
 
 @contextmanager

@@ -22,8 +22,8 @@ class Scratch:
 
     ext4 passes over inodes that were deleted in the last one to five minutes, one by one (recently_deleted() in its
     ialloc.c): after 10,000 files had been deleted, creating one beside them cost 300 to 780 us instead of 23. So
-    nothing is removed before the end, and the directories lie in different groups of the disk, away from
-    each other's and from an earlier run's leavings.
+    nothing is removed before the end, and each directory is put where creating a file is quick, away from what an
+    earlier run has left.
     """
 
     def __init__(self, directory: str) -> None:
