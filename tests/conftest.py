@@ -9,25 +9,12 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, settings
 
-# dev: the same examples every time, in seconds. ci: new examples every time, for minutes.
-settings.register_profile(
-    "dev",
-    max_examples=100,
-    stateful_step_count=30,
-    deadline=None,
-    database=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
-settings.register_profile(
-    "ci",
-    max_examples=1000,
-    stateful_step_count=50,
-    deadline=None,
-    database=None,
-    print_blob=True,
-    suppress_health_check=list(HealthCheck),
-)
+# dev: the same examples every time, in seconds. ci: the same, many more. explore: new ones every time, for as long as
+# one likes (HYPOTHESIS_PROFILE=explore tools/test tests/machines).
+_COMMON = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
+settings.register_profile("dev", max_examples=100, stateful_step_count=30, derandomize=True, **_COMMON)
+settings.register_profile("ci", max_examples=300, stateful_step_count=40, derandomize=True, **_COMMON)
+settings.register_profile("explore", max_examples=2000, stateful_step_count=50, print_blob=True, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 START_NS = 1_795_214_641_000_000_000  # 2026-11-20T22:44:01Z

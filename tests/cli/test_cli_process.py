@@ -90,7 +90,14 @@ def test_interrupted(q4):
     """What is interrupted stores nothing, and exits with 130."""
     command = [SESSIONFS, "artifact", "put", "@", "-", "--as", "never"]
     process = subprocess.Popen(
-        command, cwd=q4.cwd, env=env(q4), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        cwd=q4.cwd,
+        env=env(q4),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # A shell's background jobs ignore the signal, and so would whatever they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     # More than a pipe holds: when the write is over, the verb is reading.
     process.stdin.write(os.urandom(1 << 20))

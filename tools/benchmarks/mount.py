@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -104,14 +105,16 @@ def _mounted(store: str, point: str, timings: dict[str, Timing]) -> Iterator[Non
         raise Skipped("/dev/fuse is missing or closed to this user.")
     _sessionfs("init", store)
     _sessionfs("--store", store, "session", "create", "--id", "bench")
-    # Its messages stay out of pipes: the mount in the background would hold them open.
-    timings[MOUNTED] = Timing(time_call(lambda: _mount(store, point)), 0)
     try:
+        timings[MOUNTED] = Timing(time_call(lambda: _mount(store, point)), 0)
         yield
-        timings[UNMOUNTED] = Timing(time_call(lambda: _sessionfs("umount", point)), 0)
     finally:
         if os.path.ismount(point):
-            subprocess.run(["fusermount3", "-uz", point], check=False)
+            try:
+                timings[UNMOUNTED] = Timing(time_call(lambda: _sessionfs("umount", point)), 0)
+            finally:
+                if os.path.ismount(point):  # else the store would be removed through it
+                    subprocess.run(["fusermount3", "-uz", point], check=False)
 
 
 def _mount(store: str, point: str) -> None:
@@ -127,8 +130,8 @@ def _sessionfs(*words: str) -> None:
     script = os.path.join(sys.prefix, "bin", "sessionfs")
     if not os.access(script, os.X_OK):
         raise Skipped(f"{script} is not installed; tools/test installs it.")
-    with open(os.path.join(os.environ.get("TMPDIR", "/tmp"), f"sessionfs-bench-{os.getpid()}.err"), "w+") as messages:
-        os.unlink(messages.name)
+    # Not a pipe: the mount that goes on in the background could keep it open.
+    with tempfile.TemporaryFile("w+") as messages:
         done = subprocess.run(
             [script, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=messages, check=False
         )

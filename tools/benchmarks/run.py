@@ -22,6 +22,10 @@ _MOUNT_ROUNDS = 3
 _CONTEST = "files of 1-4 KiB, git, SQLite"
 
 
+class NothingMatches(Exception):
+    """``--rows`` leaves nothing to measure."""
+
+
 def main(argv: Sequence[str], root: str) -> int:
     """Measure and print; the exit code is 0 whatever the numbers are.
 
@@ -35,6 +39,9 @@ def main(argv: Sequence[str], root: str) -> int:
         with scratch_in(_parent_of_scratch(options.dir, root)) as scratch:
             measure = _mount if options.what == "mount" else _api
             measure(options, scratch, rounds)
+    except NothingMatches:
+        print("tools/bench: --rows is found in no row", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
     return 0
@@ -56,10 +63,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
+    return int(text)
 
 
 def _pattern(text: str) -> Callable[[str], bool]:
@@ -96,6 +102,8 @@ def _api(options: argparse.Namespace, scratch: Scratch, rounds: int) -> None:
     if options.rows(f"{options.files:,} {_CONTEST}"):
         contest = bulk.measure_contest(scratch, options.files, rounds, progress)
     progress("")
+    if not results and contest is None:
+        raise NothingMatches
     if options.json:
         _print_json(machine, rounds, [*results, *(contest.results() if contest is not None else ())])
         return
@@ -112,6 +120,8 @@ def _mount(options: argparse.Namespace, scratch: Scratch, rounds: int) -> None:
     progress = _progress()
     results = [result for result in measure_mount(scratch, rounds, progress) if options.rows(result.name)]
     progress("")
+    if not results:
+        raise NothingMatches
     if options.json:
         _print_json(machine, rounds, results)
     else:

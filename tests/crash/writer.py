@@ -1,0 +1,103 @@
+"""A writer to be killed: forks a child for each line of its input, which changes a session and says so.
+
+Input: ``<seed> <mode>``. Output, one JSON value a line: the child's pid, then the number of each step that was
+acknowledged. The first process has no threads, so that forking is safe, and imports everything, so that it is quick.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sys
+
+from sessionfs.store.store import Store
+
+SESSION = "killed"
+
+
+def steps(seed):
+    """Return the changes of one run: the same for the same *seed*."""
+    numbers = random.Random(seed)
+    while True:
+        verb = numbers.choice(["put", "put", "put large", "rename", "delete", "set", "set", "unset", "save"])
+        yield (
+            verb,
+            f"d{numbers.randrange(2)}/f{numbers.randrange(4)}",
+            f"d{numbers.randrange(3)}/g",
+            numbers.randrange(1 << 30),
+        )
+
+
+def content_of(verb, number):
+    """Return what a put writes: short, or several pages that LZ4 shrinks."""
+    text = f"{number}\n".encode()
+    return text * 30_000 if verb == "put large" else text
+
+
+def apply(model, step):
+    """Do one step to *model*: the contents by path, and the state by key. Says whether it changes anything."""
+    files, state = model
+    verb, path, other, number = step
+    if verb in ("put", "put large"):
+        files[path] = content_of(verb, number)
+    elif verb == "rename" and path in files:
+        files[other] = files.pop(path)
+    elif verb == "delete" and path in files:
+        del files[path]
+    elif verb == "set":
+        state[path[-2:]] = "x" * (number % 12_000)
+    elif verb == "unset" and path[-2:] in state:
+        del state[path[-2:]]
+
+
+def perform(session, model, step):
+    """Do one step to *session*, if it is possible in *model*."""
+    files, state = model
+    verb, path, other, number = step
+    if verb in ("put", "put large"):
+        session.artifacts.put(path, session.objects.put_bytes(content_of(verb, number)))
+    elif verb == "rename" and path in files:
+        session.artifacts.rename(path, other, make_parents=True)
+    elif verb == "delete" and path in files:
+        session.artifacts.delete(path)
+    elif verb == "set":
+        session.values.set(path[-2:], "x" * (number % 12_000))
+    elif verb == "unset" and path[-2:] in state:
+        session.values.delete(path[-2:])
+    elif verb == "save":
+        session.save()
+
+
+def read_model(store):
+    """Return what the session is now, as :func:`apply` keeps it; every byte is read and checked."""
+    session = store.session(SESSION)
+    files = {node.path: store.objects.read(node.oid) for node in session.tree.walk() if node.is_file}
+    return files, {key: session.fold.state.get(key) for key in session.fold.state.keys()}  # noqa: SIM118
+
+
+def run(path, seed):
+    store = Store(path)
+    session = store.session(SESSION)
+    model = read_model(store)
+    for number, step in enumerate(steps(seed)):
+        perform(session, model, step)
+        apply(model, step)
+        os.write(1, f"{number}\n".encode())
+
+
+def main():
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            os.write(1, f"{json.dumps(os.getpid())}\n".encode())
+            try:
+                run(sys.argv[1], int(line))
+            finally:
+                os._exit(1)
+        _, status = os.waitpid(pid, 0)
+        os.write(1, f'"ended by {os.waitstatus_to_exitcode(status)}"\n'.encode())
+
+
+if __name__ == "__main__":
+    main()
