@@ -216,7 +216,7 @@ def raw_read_snapshot(place: str, *, write: Callable[[Session], str]) -> Side:
 
 
 def _folded(write: Callable[[Session], object]) -> Callable[[Session], object]:
-    """Return *write* without the snapshots that come by themselves: opening folds every record, as in the worst case."""
+    """Return *write* without the snapshots that come by themselves: opening folds every record, at worst."""
 
     def write_folded(session: Session) -> None:
         session.core._next_snapshot_seq = sys.maxsize
