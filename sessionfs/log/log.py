@@ -71,13 +71,14 @@ class Log:
         self._disk = disk
         self._start = self.position
         self._writing = _Writing(self)
+        self._directory = path.rpartition("/")[0]
         self._mark_path = mark_path
         self._mark_fd: int | None = None
         self._staging = staging
         self._session_id = session_id
         self._unsynced = unsynced
         self._mode = mode
-        self._group = GroupCommit()
+        self._group = GroupCommit() if mode is Mode.FULL else None
         self._fd: int | None = None
         self._is_read_only = False
         self._writers = 0
@@ -93,7 +94,7 @@ class Log:
         """Open the file, making it and its directory if needed; the first :meth:`commit` makes the names safe."""
         try:
             with contextlib.suppress(FileExistsError):
-                self._disk.mkdir(os.path.dirname(self.path))
+                self._disk.mkdir(self._directory)
             self._fd = self._disk.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC)
         except OSError as failure:
             raise from_os_error(failure, f"create {self.path}") from failure
@@ -366,7 +367,7 @@ class Log:
         try:
             if not self._is_named:
                 self._keep_names()
-            if self._mode is Mode.RELAXED:
+            if self._group is None:
                 self._unsynced.add_log(self.path)
             else:
                 self._group.wait(self.position.offset, lambda: self.position.offset, self.sync)
@@ -389,7 +390,7 @@ class Log:
     def _keep_names(self) -> None:
         # Also when others made them: they may have been killed before they synced.
         try:
-            for path in (os.path.dirname(self.path), self.path):
+            for path in (self._directory, self.path):
                 sync_name(self._disk, self._unsynced, self._mode, path)
         except OSError as failure:
             raise from_os_error(failure, f"sync the name of {self.path}") from failure
@@ -441,7 +442,7 @@ class Log:
         self._writers = 0
         self._committing = []
         self.lock = threading.RLock()
-        self._group = GroupCommit()
+        self._group = GroupCommit() if self._mode is Mode.FULL else None
 
 
 class _Writing:

@@ -323,11 +323,11 @@ class Session:
         Raises:
             NoSpace, ReadOnlyStore: Nothing was written.
         """
-        return self._append([self.draft(type, data, names_snapshot)], [data])[0]
+        return self.append_drafts([self.draft(type, data, names_snapshot)], [data])[0]
 
     def append_all(self, changes: list[tuple[str, Any]]) -> list[Applied | None]:
         """Append several records, all of them or none, then apply them; otherwise as :meth:`append`."""
-        return self._append([self.draft(type, data) for type, data in changes], [data for _, data in changes])
+        return self.append_drafts([self.draft(type, data) for type, data in changes], [data for _, data in changes])
 
     def draft(self, type: str, data: Any, names_snapshot: bool = False) -> Draft:
         """Return a record that can be appended; large data are put into an object.
@@ -344,7 +344,8 @@ class Session:
             return Draft(type, None, self.objects.put_bytes(text).oid, None, names_snapshot)
         return Draft(type, msgspec.Raw(text), None, None, names_snapshot)
 
-    def _append(self, drafts: list[Draft], decoded: list[Any]) -> list[Applied | None]:
+    def append_drafts(self, drafts: list[Draft], decoded: list[Any]) -> list[Applied | None]:
+        """Append records that are drafted already, all of them or none, then apply what they say."""
         appended = self.log.append(self.clock, drafts, actor=self.actor)
         self._appended = True
         apply = self.fold.apply_decoded
@@ -393,7 +394,7 @@ class Session:
         with self.writing():
             self.check_writable()
             seq = self.log.position.seq
-            self._append([draft], [data])
+            self.append_drafts([draft], [data])
             return seq
 
     # Lifecycle

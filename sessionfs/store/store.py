@@ -217,26 +217,22 @@ class Store:
             gid=os.getegid() if gid is None else gid,
         )
         self._check_session_limit()
-        session = self._new_session(session_id)
-        session.draft("session.created", data)  # what JSON cannot hold is refused before anything is made
+        return self._create(data)
+
+    def _create(self, data: Created) -> Session:
+        session = self._new_session(data.id)
+        draft = session.draft("session.created", data)  # what cannot be written is refused before anything is made
         session.log.create()
         try:
             with session.writing():
                 # What a crash left without a first record is taken over: there is no session yet.
                 if session.log.position.seq > 0:
-                    raise SessionExists(f"there is already a session {session_id!r}; choose another id")
-                session.append("session.created", data)
+                    raise SessionExists(f"there is already a session {data.id!r}; choose another id")
+                session.append_drafts([draft], [data])
         except NoSuchSession:
             # Deleted, but a crash kept it from reaching the trash: finish that, then begin again.
             self._move_to_trash(session)
-            return self.create_session(
-                session_id=session_id,
-                name=name,
-                description=description,
-                tags=tags,
-                metadata=metadata,
-                parent=parent,
-            )
+            return self._create(data)
         return self._keep(session)
 
     def delete_session(self, session_id: str) -> str:

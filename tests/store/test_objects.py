@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -310,7 +311,16 @@ def test_staged_content_starts_from_an_object(objects, data):
     staged.discard()
 
 
-def test_threads_append_to_staged_content_without_losing_any(objects):
+@pytest.fixture
+def eager_threads():
+    """Threads take turns as often as they can, so that what is not locked goes wrong."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+def test_threads_append_to_staged_content_without_losing_any(objects, eager_threads):
     staged = objects.stage()
 
     def append(number):

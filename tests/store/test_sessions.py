@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 from pathlib import Path
@@ -269,6 +270,8 @@ def test_a_deleted_session_goes_to_the_trash_whole(store, session, path):
 
 
 def test_more_sessions_than_stay_open_can_be_used(store, path):
+    before = len(os.listdir("/proc/self/fd"))
+    gc.collect()
     before = len(os.listdir("/proc/self/fd"))
     ids = [store.create_session().id for _ in range(300)]
     assert store.session_ids() == sorted(ids)
