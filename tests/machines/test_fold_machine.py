@@ -63,9 +63,32 @@ class Folds(RuleBasedStateMachine):
     def change(self, number, path, attributes):
         self.attempt(number, lambda session: session.artifacts.change(path, **attributes))
 
-    @rule(number=processes, verb=st.sampled_from(["rename", "copy"]), source=paths, destination=paths)
-    def move(self, number, verb, source, destination):
-        self.attempt(number, lambda session: getattr(session.artifacts, verb)(source, destination))
+    def existing(self, data, wanted=lambda node: True):
+        """Choose the path of an artifact that is there, without making the processes read it."""
+        nodes = [node.path for node in Bench(self.disk).open_session().tree.walk() if wanted(node)]
+        return data.draw(st.sampled_from([*nodes, "a"]))
+
+    @rule(
+        number=processes,
+        verb=st.sampled_from(["rename", "rename", "copy"]),
+        name=names,
+        into=st.booleans(),
+        data=st.data(),
+    )
+    def move(self, number, verb, name, into, data):
+        source = self.existing(data)
+        above = self.existing(data, lambda node: node.is_directory) + "/" if into else ""
+        self.attempt(number, lambda session: getattr(session.artifacts, verb)(source, above + name))
+
+    @rule(number=processes, attributes=attributes, data=st.data())
+    def change_what_is_there(self, number, attributes, data):
+        path = self.existing(data)
+        self.attempt(number, lambda session: session.artifacts.change(path, **attributes))
+
+    @rule(number=processes, data=st.data())
+    def delete_what_is_there(self, number, data):
+        path = self.existing(data)
+        self.attempt(number, lambda session: session.artifacts.delete(path, recursive=True))
 
     @rule(number=processes, path=paths)
     def delete(self, number, path):
@@ -108,9 +131,11 @@ class Folds(RuleBasedStateMachine):
         two.refresh()
         assert describe(one) == describe(two)
 
-    @rule(number=processes)
-    def a_snapshot_is_worth_the_records_before_it(self, number):
+    @rule(number=processes, save=st.booleans())
+    def a_snapshot_is_worth_the_records_before_it(self, number, save):
         self.sessions[number].refresh()
+        if save:
+            self.sessions[number].save()
         expected = describe(self.sessions[number])
         assert describe(Bench(self.disk).open_session()) == expected
         without = self.disk.power_cut(lambda count: 1)  # a copy of everything

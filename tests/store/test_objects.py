@@ -323,19 +323,21 @@ def eager_threads():
 def test_threads_append_to_staged_content_without_losing_any(objects, eager_threads):
     staged = objects.stage()
 
+    together = threading.Barrier(4)
+
     def append(number):
-        for _ in range(500):
+        together.wait()
+        for _ in range(5000):
             staged.append(bytes([number]) * 10)
 
-    threads = [threading.Thread(target=append, args=(number,)) for number in range(8)]
+    threads = [threading.Thread(target=append, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     content = staged.pread(1 << 20, 0)
-    assert sorted(content[start : start + 10] for start in range(0, len(content), 10)) == sorted(
-        bytes([number]) * 10 for number in range(8) for _ in range(500)
-    )
+    assert [content.count(bytes([number]) * 10) for number in range(4)] == [5000] * 4
+    assert staged.size == 4 * 5000 * 10
 
 
 # Threads and modes
