@@ -7,7 +7,10 @@ import os
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
+
+# Explaining a failure and looking for a second one take minutes with a state machine.
+_PHASES = [Phase.explicit, Phase.generate, Phase.shrink]
 
 # dev: the same examples every time, in seconds. ci: the same, many more. explore: new ones every time, for as long as
 # one likes (HYPOTHESIS_PROFILE=explore tools/test tests/machines).

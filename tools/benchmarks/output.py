@@ -19,6 +19,7 @@ def describe_machine(directory: str) -> dict[str, Any]:
         "kernel": platform.release(),
         "filesystem": filesystem_type(directory),
         "python": platform.python_version(),
+        "load": round(os.getloadavg()[0], 2),  # before it began: others on the machine make numbers worse
     }
 
 
@@ -39,7 +40,7 @@ def print_machine(machine: dict[str, Any], rounds: int) -> None:
     """Print the header."""
     print(
         f"{machine['cpus']} CPUs ({machine['cpu']}), Linux {machine['kernel']}, {machine['filesystem']}, "
-        f"Python {machine['python']}; medians of {rounds} rounds"
+        f"Python {machine['python']}, load {machine['load']}; medians of {rounds} rounds"
     )
 
 
