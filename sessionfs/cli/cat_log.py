@@ -9,22 +9,14 @@ from sessionfs.cli.spec import SESSION, Option, Verb
 
 
 def _cat_log(call: Call, arguments: Arguments) -> None:
-    from sessionfs.log import Log
+    from sessionfs.log.lines import read_lines
 
     first = arguments.number("from") or 0
     with Plumbing(call) as store:
         session_id = store.resolve_session(arguments.text("SESSION"))
         # The log alone, not the session: a log that adds up to nothing can still be read.
-        log = Log(
-            store.disk,
-            store.layout.log(session_id),
-            session_id,
-            mark_path=store.layout.mark(session_id),
-            staging=store.layout.staging,
-            unsynced=store.unsynced,
-            mode=store.config.mode,
-        )
-        lines = (line for line, record in log.lines() if record.seq >= first)
+        whole = read_lines(store.disk, store.layout.log(session_id), session_id)
+        lines = (line for seq, line in enumerate(whole) if seq >= first)
         if call.out.as_json:
             import json
 

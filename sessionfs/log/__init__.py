@@ -1,23 +1,41 @@
 """History: the append-only log of a session.
 
-``record``  one line: its grammar, its chain
-``damage``  what stands behind the last good line
-``log``     the file: reading on, appending under the lock
+``framing``  one line: its grammar, its chain
+``record``   what a line says
+``damage``   what stands behind the last good line
+``lines``    reading lines
+``log``      the file: reading on, appending under the lock
+
+Names are imported when they are first used: ``lines`` needs no JSON library, which takes longer to import than a
+plumbing verb may take.
 """
 
-from sessionfs.log.damage import CorruptLog
-from sessionfs.log.log import Log, NoSuchLog
-from sessionfs.log.record import (
-    MAX_RECORD_BYTES,
-    Body,
-    Draft,
-    Position,
-    Record,
-    RecordTooLarge,
-    chain_of,
-    encode_data,
-    parse_linked,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sessionfs.log.damage import CorruptLog
+    from sessionfs.log.framing import MAX_RECORD_BYTES, chain_of
+    from sessionfs.log.lines import NoSuchLog, read_lines
+    from sessionfs.log.log import Log
+    from sessionfs.log.record import Body, Draft, Position, Record, RecordTooLarge, encode_data, parse_linked
+
+_MODULE_OF = {
+    "CorruptLog": "damage",
+    "MAX_RECORD_BYTES": "framing",
+    "chain_of": "framing",
+    "NoSuchLog": "lines",
+    "read_lines": "lines",
+    "Log": "log",
+    "Body": "record",
+    "Draft": "record",
+    "Position": "record",
+    "Record": "record",
+    "RecordTooLarge": "record",
+    "encode_data": "record",
+    "parse_linked": "record",
+}
 
 __all__ = [
     "MAX_RECORD_BYTES",
@@ -32,4 +50,14 @@ __all__ = [
     "chain_of",
     "encode_data",
     "parse_linked",
+    "read_lines",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module 'sessionfs.log' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"sessionfs.log.{module}"), name)

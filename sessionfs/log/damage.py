@@ -8,7 +8,7 @@ broke its promise, and it is reported by name and never skipped over.
 from __future__ import annotations
 
 from sessionfs.errors import Corrupt
-from sessionfs.log.record import FRAMING_LENGTH, Position, chain_of, is_framed, is_linked, written_chain
+from sessionfs.log.framing import FRAMING_LENGTH, chain_of, is_framed, is_linked, written_chain
 
 
 class CorruptLog(Corrupt):
@@ -28,12 +28,12 @@ class CorruptLog(Corrupt):
         self.offset = offset
 
 
-def is_damage(rest: bytes, good: Position) -> bool:
+def is_damage(rest: bytes, chain: str) -> bool:
     """Say whether what follows the good part of a log is damage rather than a torn tail.
 
     Args:
-        rest: The file from ``good.offset`` to its end; its first line is not a good record.
-        good: The position after the last good record.
+        rest: The file from the end of the last good record on; its first line is not a good record.
+        chain: That of the last good record.
 
     A record never has a NUL, and what a crash leaves unwritten reads as NULs: such a line is torn. Any other is
     damaged if it was written whole, as its end shows, or if some line after it follows from the one before, for
@@ -45,9 +45,9 @@ def is_damage(rest: bytes, good: Position) -> bool:
     if is_framed(first):
         return True
     # The damage may be in the body (its chain is still the one the next line follows) or in the chain itself.
-    candidates = {written_chain(first), chain_of(good.chain, first[:-FRAMING_LENGTH])}
+    candidates = {written_chain(first), chain_of(chain, first[:-FRAMING_LENGTH])}
     for line in after.split(b"\n")[:-1]:
-        if any(is_linked(line, chain) for chain in candidates):
+        if any(is_linked(line, candidate) for candidate in candidates):
             return True
         candidates = {written_chain(line)}
     return False

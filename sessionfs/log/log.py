@@ -18,10 +18,11 @@ from sessionfs.clock import Clock, format_time
 from sessionfs.durable import Disk, GroupCommit, Mode, Unsynced, append, write_all
 from sessionfs.durable.again import write_log_again
 from sessionfs.durable.publish import make_directory, sync_name
-from sessionfs.errors import NotFound, ReadOnlyStore, from_os_error
+from sessionfs.errors import ReadOnlyStore, from_os_error
 from sessionfs.log.damage import CorruptLog, is_damage
+from sessionfs.log.framing import MAX_RECORD_BYTES
+from sessionfs.log.lines import NoSuchLog, read_lines
 from sessionfs.log.record import (
-    MAX_RECORD_BYTES,
     Body,
     Draft,
     Position,
@@ -34,10 +35,6 @@ from sessionfs.oid import hash_bytes
 
 _READ_BYTES = 4 << 20
 _SHORT_READ_BYTES = 2 << 10
-
-
-class NoSuchLog(NotFound):
-    """There is no log at this path."""
 
 
 class Log:
@@ -205,7 +202,7 @@ class Log:
         self._refused = None
         if self.position.offset < size:
             self._refused = size, self._first_bytes(fd)
-            if is_damage(self._rest(fd, size), self.position):
+            if is_damage(self._rest(fd, size), self.position.chain):
                 self.damage = CorruptLog(self.path, self.position.seq, self.position.offset)
         return records
 
@@ -227,31 +224,13 @@ class Log:
             CorruptLog: At the damaged record, after all good ones before it.
         """
         position = start if start is not None else self._start
-        try:
-            # Its own descriptor: the caller may take any time between two lines, and rest() closes the other one.
-            fd = self._disk.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError as failure:
-            raise NoSuchLog(f"there is no log at {self.path}") from failure
-        try:
-            yield from self._lines(fd, position)
-        finally:
-            self._disk.close(fd)
-
-    def _lines(self, fd: int, position: Position) -> Iterator[tuple[bytes, Record]]:
-        size = self._disk.size(fd)
-        while position.offset < size:
-            data = self._disk.pread(fd, min(_READ_BYTES, size - position.offset), position.offset)
-            records, after = parse_linked(data, position)
-            if not records:
-                if is_damage(self._disk.pread(fd, size - position.offset, position.offset), position):
-                    raise CorruptLog(self.path, position.seq, position.offset)
-                return
-            begin = 0
-            for record in records:
-                end = data.index(b"\n", begin) + 1
-                yield data[begin:end], record
-                begin = end
-            position = after
+        offset, seq = position.offset, position.seq
+        for line in read_lines(self._disk, self.path, position.chain, seq=seq, offset=offset):
+            record = parse_line(line[:-1])
+            if record is None:  # linked, and yet no record: nobody of ours wrote it
+                raise CorruptLog(self.path, seq, offset)
+            yield line, record
+            seq, offset = seq + 1, offset + len(line)
 
     # Writing
 

@@ -1,34 +1,22 @@
-r"""A record: one line of the log.
-
-Grammar::
-
-    line  = body ',"chain":"' chain '"}' LF        at most 64 KiB, UTF-8 JSON, no NUL
-    body  = '{"seq":' … ',"base":' digits          everything before the chain, its comma excluded
-    chain = 32 hex digits: the first 16 bytes of BLAKE3(previous chain, body); before the first stands the session's id
-
-So order and content are tamper-evident, and a torn or damaged line is recognised by itself: `head -c` and `b3sum`
-are enough to check a record by hand.
-"""
+"""A record: what one line of the log says. How it is framed is in :mod:`sessionfs.log.framing`."""
 
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
 import msgspec
 from blake3 import blake3
 
 from sessionfs.errors import InvalidInput
+from sessionfs.log.framing import (
+    AFTER_CHAIN,
+    BEFORE_CHAIN,
+    FRAMING_LENGTH,
+    MAX_RECORD_BYTES,
+    chain_of,
+)
 from sessionfs.oid import ObjectId
-
-MAX_RECORD_BYTES = 64 << 10
-
-_BEFORE_CHAIN = b',"chain":"'
-_CHAIN_LENGTH = 32
-_AFTER_CHAIN = b'"}'
-_FRAMING = re.compile(rb',"chain":"[0-9a-f]{32}"\}')
-FRAMING_LENGTH = len(_BEFORE_CHAIN) + _CHAIN_LENGTH + len(_AFTER_CHAIN)
 
 
 class RecordTooLarge(InvalidInput):
@@ -89,11 +77,6 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Record)
 
 
-def chain_of(previous: str, body: bytes | memoryview) -> str:
-    """Return the chain of a line whose predecessor's chain is *previous*."""
-    return blake3(previous.encode() + body).digest(length=_CHAIN_LENGTH // 2).hex()
-
-
 def encode_data(data: Any) -> bytes:
     """Return an event's data as JSON.
 
@@ -123,7 +106,7 @@ def format_line(body: Body, previous_chain: str) -> tuple[bytes, str]:
     """
     text = _encoder.encode(body)[:-1]
     chain = chain_of(previous_chain, text)
-    line = text + _BEFORE_CHAIN + chain.encode() + _AFTER_CHAIN + b"\n"
+    line = text + BEFORE_CHAIN + chain.encode() + AFTER_CHAIN + b"\n"
     if len(line) > MAX_RECORD_BYTES:
         raise RecordTooLarge(f"a record of {len(line)} bytes was asked for; at most {MAX_RECORD_BYTES} fit")
     return line, chain
@@ -135,24 +118,6 @@ def parse_line(line: bytes) -> Record | None:
         return _decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-
-
-def is_linked(line: bytes, previous_chain: str) -> bool:
-    """Say whether *line* (without its LF) is whole and follows the record with *previous_chain*."""
-    mark = len(line) - FRAMING_LENGTH
-    if mark < 0 or line[mark : mark + len(_BEFORE_CHAIN)] != _BEFORE_CHAIN:
-        return False
-    return line[mark + len(_BEFORE_CHAIN) : -len(_AFTER_CHAIN)] == chain_of(previous_chain, line[:mark]).encode()
-
-
-def is_framed(line: bytes) -> bool:
-    """Say whether *line* (without its LF) begins and ends as a whole record does, whatever its chain."""
-    return line.startswith(b'{"seq":') and _FRAMING.fullmatch(line, max(0, len(line) - FRAMING_LENGTH)) is not None
-
-
-def written_chain(line: bytes) -> str:
-    """Return the chain that *line* (without its LF) claims; meaningless unless the line is whole."""
-    return line[-len(_AFTER_CHAIN) - _CHAIN_LENGTH : -len(_AFTER_CHAIN)].decode("ascii", "replace")
 
 
 def parse_linked(data: bytes, start: Position) -> tuple[list[Record], Position]:
@@ -179,7 +144,7 @@ def parse_linked(data: bytes, start: Position) -> tuple[list[Record], Position]:
             record = decode(data[begin:end])
         except (msgspec.MsgspecError, UnicodeDecodeError):
             break
-        if record.chain != found or record.seq != seq or data[mark : mark + 10] != _BEFORE_CHAIN:
+        if record.chain != found or record.seq != seq or data[mark : mark + 10] != BEFORE_CHAIN:
             break
         add(record)
         chain = found

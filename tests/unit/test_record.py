@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from sessionfs.log import MAX_RECORD_BYTES, CorruptLog, Position, RecordTooLarge, encode_data, parse_linked
 from sessionfs.log.damage import is_damage
-from sessionfs.log.record import Body, format_line, is_linked, parse_line
+from sessionfs.log.framing import is_linked
+from sessionfs.log.record import Body, format_line, parse_line
 
 START = Position(0, 0, "session", 0)
 
@@ -70,7 +71,7 @@ def test_damage_before_good_records_is_told_from_a_torn_tail(number, data):
     line[place] ^= data.draw(st.integers(1, 255).filter(lambda flip: line[place] ^ flip not in (0, 10)))
     content = b"".join([*lines[:number], line, *lines[number + 1 :]])
     _, good = parse_linked(content, START)
-    assert is_damage(content[good.offset :], good)
+    assert is_damage(content[good.offset :], good.chain)
 
 
 @given(st.integers(0, 5), st.data())
@@ -81,7 +82,7 @@ def test_a_torn_tail_is_no_damage(number, data):
     content = b"".join(lines[:number]) + lines[number][:cut] + old
     _, good = parse_linked(content, START)
     assert good.seq == number
-    assert not is_damage(content[good.offset :], good)
+    assert not is_damage(content[good.offset :], good.chain)
 
 
 def test_damage_has_a_place_and_an_advice():

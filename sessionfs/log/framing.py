@@ -1,0 +1,48 @@
+r"""The frame of a record: its line and its chain, whatever the record says.
+
+Grammar::
+
+    line  = body ',"chain":"' chain '"}' LF        at most 64 KiB, UTF-8 JSON, no NUL
+    body  = '{"seq":' … ',"base":' digits          everything before the chain, its comma excluded
+    chain = 32 hex digits: the first 16 bytes of BLAKE3(previous chain, body); before the first stands the session's id
+
+So order and content are tamper-evident, and a torn or damaged line is recognised by itself: `head -c` and `b3sum`
+are enough to check a record by hand.
+"""
+
+from __future__ import annotations
+
+import re
+
+from blake3 import blake3
+
+MAX_RECORD_BYTES = 64 << 10
+
+BEFORE_CHAIN = b',"chain":"'
+CHAIN_LENGTH = 32
+AFTER_CHAIN = b'"}'
+_FRAMING = re.compile(rb',"chain":"[0-9a-f]{32}"\}')
+FRAMING_LENGTH = len(BEFORE_CHAIN) + CHAIN_LENGTH + len(AFTER_CHAIN)
+
+
+def chain_of(previous: str, body: bytes | memoryview) -> str:
+    """Return the chain of a line whose predecessor's chain is *previous*."""
+    return blake3(previous.encode() + body).digest(length=CHAIN_LENGTH // 2).hex()
+
+
+def is_linked(line: bytes, previous_chain: str) -> bool:
+    """Say whether *line* (without its LF) is whole and follows the record with *previous_chain*."""
+    mark = len(line) - FRAMING_LENGTH
+    if mark < 0 or line[mark : mark + len(BEFORE_CHAIN)] != BEFORE_CHAIN:
+        return False
+    return line[mark + len(BEFORE_CHAIN) : -len(AFTER_CHAIN)] == chain_of(previous_chain, line[:mark]).encode()
+
+
+def is_framed(line: bytes) -> bool:
+    """Say whether *line* (without its LF) begins and ends as a whole record does, whatever its chain."""
+    return line.startswith(b'{"seq":') and _FRAMING.fullmatch(line, max(0, len(line) - FRAMING_LENGTH)) is not None
+
+
+def written_chain(line: bytes) -> str:
+    """Return the chain that *line* (without its LF) claims; meaningless unless the line is whole."""
+    return line[-len(AFTER_CHAIN) - CHAIN_LENGTH : -len(AFTER_CHAIN)].decode("ascii", "replace")
