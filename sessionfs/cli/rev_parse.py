@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+
 from sessionfs.cli.arguments import Arguments
 from sessionfs.cli.call import Call
 from sessionfs.cli.plumbing import AmbiguousOid, Plumbing, only
 from sessionfs.cli.spec import Positional, Verb
-from sessionfs.errors import NotFound
+from sessionfs.errors import Corrupt, NotFound
 from sessionfs.oid import ObjectId
 
 NAME = "An object's id or a unique prefix of it, SESSION:REF, or a SESSION, which stands for its newest snapshot"
+
+
+class DamagedRecord(Corrupt):
+    """The record that should name a session's newest snapshot is no JSON."""
 
 
 def _rev_parse(call: Call, arguments: Arguments) -> None:
@@ -41,17 +47,25 @@ def resolve(store: Plumbing, text: str) -> ObjectId:
 
 def newest_snapshot(store: Plumbing, session: str) -> ObjectId:
     """Return the newest snapshot of the session that *session* names."""
-    from sessionfs.sessions import Moved
+    import json
 
-    with store.call.open_store() as opened:
-        found = store.call.session(opened, session)
-        record = found.core.log.record_at(found.core.log.newest_base())
-        import msgspec
+    from sessionfs.log.lines import line_at, newest_base
 
-        oid = None if record is None else msgspec.json.decode(record.data, type=Moved).snapshot
-    if oid is None:
-        raise NotFound(f"session {found.id} has no snapshot yet; write one with: sessionfs session save {found.id}")
-    return oid
+    session_id = store.resolve_session(session)
+    fd = store.disk.open(store.layout.log(session_id), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        line = line_at(store.disk, fd, newest_base(store.disk, fd))
+    finally:
+        store.disk.close(fd)
+    try:
+        data = json.loads(line or b"{}").get("data")
+    except ValueError as failure:
+        raise DamagedRecord(
+            f"the newest snapshot of session {session_id} cannot be told: {failure}; see: sessionfs fsck"
+        ) from failure
+    if not isinstance(data, dict) or "snapshot" not in data:
+        raise NotFound(f"session {session_id} has no snapshot yet; write one with: sessionfs session save {session_id}")
+    return ObjectId(data["snapshot"])
 
 
 def _ref(store: Plumbing, text: str) -> ObjectId:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 
 from sessionfs.durable import Disk
 from sessionfs.errors import NotFound, from_os_error
 from sessionfs.log.damage import CorruptLog, is_damage
-from sessionfs.log.framing import is_linked, written_chain
+from sessionfs.log.framing import MAX_RECORD_BYTES, is_linked, written_chain
 
 _READ_BYTES = 4 << 20
+# Most lines are short: a small read usually holds one, a large one always.
+_SHORT_READ_BYTES = 2 << 10
+
+_BASE = re.compile(rb',"base":(\d{1,18}),"chain":"[0-9a-f]{32}"\}')
 
 
 class NoSuchLog(NotFound):
@@ -59,3 +64,26 @@ def read_lines(disk: Disk, path: str, chain: str, *, seq: int = 0, offset: int =
             offset += begin
     finally:
         disk.close(fd)
+
+
+def newest_base(disk: Disk, fd: int) -> int:
+    """Return the offset of the newest record that names a snapshot; 0 when none does or the end is unreadable."""
+    size = disk.size(fd)
+    for length in (_SHORT_READ_BYTES, 2 * MAX_RECORD_BYTES):
+        start = max(0, size - length)
+        lines = disk.pread(fd, size - start, start).split(b"\n")
+        lines.pop()  # what follows the last line feed is no line
+        for line in reversed(lines):
+            base = _BASE.search(line, max(0, len(line) - 80))
+            if base is not None and base.end() == len(line):
+                return int(base[1])
+    return 0
+
+
+def line_at(disk: Disk, fd: int, offset: int) -> bytes | None:
+    """Return the line that starts at *offset* bytes, without its LF; None when none does. Its chain is not checked."""
+    for length in (_SHORT_READ_BYTES, MAX_RECORD_BYTES):
+        line, newline, _ = disk.pread(fd, length, offset).partition(b"\n")
+        if newline:
+            return line
+    return None

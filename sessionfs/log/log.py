@@ -21,7 +21,7 @@ from sessionfs.durable.publish import make_directory, sync_name
 from sessionfs.errors import ReadOnlyStore, from_os_error
 from sessionfs.log.damage import CorruptLog, is_damage
 from sessionfs.log.framing import MAX_RECORD_BYTES
-from sessionfs.log.lines import NoSuchLog, read_lines
+from sessionfs.log.lines import NoSuchLog, line_at, newest_base, read_lines
 from sessionfs.log.record import (
     Body,
     Draft,
@@ -34,7 +34,6 @@ from sessionfs.log.record import (
 from sessionfs.oid import hash_bytes
 
 _READ_BYTES = 4 << 20
-_SHORT_READ_BYTES = 2 << 10
 
 
 class Log:
@@ -148,27 +147,12 @@ class Log:
 
     def newest_base(self) -> int:
         """Return the offset of the newest record that names a snapshot; 0 when none does or the end is unreadable."""
-        fd = self._descriptor()
-        size = self._disk.size(fd)
-        # Most lines are short: a small read usually holds the last one, a large one always.
-        for length in (_SHORT_READ_BYTES, 2 * MAX_RECORD_BYTES):
-            start = max(0, size - length)
-            lines = self._disk.pread(fd, size - start, start).split(b"\n")
-            lines.pop()  # what follows the last line feed is no line
-            for line in reversed(lines):
-                record = parse_line(line)
-                if record is not None:
-                    return record.base
-        return 0
+        return newest_base(self._disk, self._descriptor())
 
     def record_at(self, offset: int) -> Record | None:
         """Return the record that starts at *offset* bytes, or None. Its chain is not checked."""
-        fd = self._descriptor()
-        for length in (_SHORT_READ_BYTES, MAX_RECORD_BYTES):
-            line, newline, _ = self._disk.pread(fd, length, offset).partition(b"\n")
-            if newline:
-                return parse_line(line)
-        return None
+        line = line_at(self._disk, self._descriptor(), offset)
+        return None if line is None else parse_line(line)
 
     def read_new(self) -> list[Record]:
         """Return the records that were appended since the last call, by whichever process, and move past them.
