@@ -14,7 +14,12 @@ _PHASES = [Phase.explicit, Phase.generate, Phase.shrink]
 
 # dev: the same examples every time, in seconds. ci: the same, many more. explore: new ones every time, for as long as
 # one likes (HYPOTHESIS_PROFILE=explore tools/test tests/machines).
-_COMMON = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
+_COMMON = {
+    "report_multiple_bugs": False,
+    "deadline": None,
+    "database": None,
+    "suppress_health_check": list(HealthCheck),
+}
 settings.register_profile("dev", max_examples=100, stateful_step_count=30, derandomize=True, **_COMMON)
 settings.register_profile("ci", max_examples=300, stateful_step_count=40, derandomize=True, **_COMMON)
 settings.register_profile("explore", max_examples=2000, stateful_step_count=50, print_blob=True, **_COMMON)

@@ -133,8 +133,9 @@ class ObjectDatabase:
         with open(path, "rb", buffering=0) as source:
             status = os.fstat(source.fileno())
             if stat.S_ISREG(status.st_mode) and status.st_size <= _IN_MEMORY_BYTES:
-                data = source.read(_IN_MEMORY_BYTES + 1)
-                if len(data) <= _IN_MEMORY_BYTES and not source.read(1):
+                # One more than there should be: a buffer of the largest size would cost 16 us a file.
+                data = source.read(status.st_size + 1)
+                if len(data) <= status.st_size and not source.read(1):
                     return self.put_bytes(data)
                 source.seek(0)  # it is growing
             return self.put_stream(source)
