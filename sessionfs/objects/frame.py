@@ -66,14 +66,14 @@ def parse_header(data: bytes) -> int:
     return int.from_bytes(data[6:14], "little")
 
 
-def encode_block(content: memoryview | bytes) -> bytes:
-    """Return *content* (1 byte to 256 KiB) as one block of a frame, its size in front."""
+def shrink_block(content: memoryview | bytes) -> bytes | None:
+    """Return *content* (1 byte to 256 KiB) as a compressed block, its size in front; None when it does not shrink."""
     size = len(content)
     if size < _PROBED_FROM_BYTES or _shrinks(content[(size - _PROBE_BYTES) // 2 :][:_PROBE_BYTES]):
         packed: bytes = lz4.block.compress(content, store_size=False)
         if len(packed) < size:
             return len(packed).to_bytes(4, "little") + packed
-    return stored_block(content)
+    return None
 
 
 def stored_block(content: memoryview | bytes) -> bytes:
@@ -81,22 +81,27 @@ def stored_block(content: memoryview | bytes) -> bytes:
     return (len(content) | _STORED).to_bytes(4, "little") + bytes(content)
 
 
-def encode_blocks(content: memoryview) -> list[bytes]:
-    """Return *content*, cut into blocks, as :func:`encode_block` gives each; several threads share the work."""
-    pieces = [content[start : start + BLOCK_BYTES] for start in range(0, len(content), BLOCK_BYTES)]
+def shrink_blocks(content: memoryview) -> list[bytes | None]:
+    """Return *content*, cut into blocks, as :func:`shrink_block` gives each; several threads share the work."""
+    pieces = _cut(content)
     if len(pieces) == 1:
-        return [encode_block(pieces[0])]
-    return list(_workers().map(encode_block, pieces))
+        return [shrink_block(pieces[0])]
+    return list(_workers().map(shrink_block, pieces))
+
+
+def join_blocks(content: memoryview, shrunk: list[bytes | None]) -> bytes:
+    """Return the blocks of *content*: those of *shrunk*, and stored ones where that is None."""
+    return b"".join([block or stored_block(piece) for block, piece in zip(shrunk, _cut(content), strict=True)])
 
 
 def encode(content: bytes | memoryview) -> bytes:
     """Return *content* (not empty) as a whole frame."""
-    return b"".join([header(len(content)), *encode_blocks(memoryview(content)), END_MARK])
+    view = memoryview(content)
+    return header(len(view)) + join_blocks(view, shrink_blocks(view)) + END_MARK
 
 
-def is_shrunk(block: bytes) -> bool:
-    """Say whether an encoded block is compressed."""
-    return not int.from_bytes(block[:4], "little") & _STORED
+def _cut(content: memoryview) -> list[memoryview]:
+    return [content[start : start + BLOCK_BYTES] for start in range(0, len(content), BLOCK_BYTES)]
 
 
 class FrameReader:

@@ -40,11 +40,11 @@ class Incoming:
         """Take the next piece; every one but the last has PIECE_BYTES."""
         self._hasher.update(piece)
         if self._compress:
-            blocks = frame.encode_blocks(piece)
-            if not self._framed and any(frame.is_shrunk(block) for block in blocks):
+            blocks = frame.shrink_blocks(piece)
+            if not self._framed and any(blocks):
                 self._turn_into_frame()
             if self._framed:
-                data = b"".join(blocks)
+                data = frame.join_blocks(piece, blocks)
                 write_all(self._disk, self.temporary.fd, data)
                 self.stored_size += len(data)
                 self.size += len(piece)
