@@ -154,7 +154,7 @@ def _check_log(bench):
     if records and records[0].type == "session.created":
         session = bench.open_session()
         assert session.log.position == log.position
-        for node in session.tree.walk():
+        for _, node in session.tree.walk():
             assert node.is_directory or len(bench.objects.read(node.oid)) == node.size
         if session.is_writable:
             session.artifacts.put("after", bench.objects.put_bytes(b"after"))

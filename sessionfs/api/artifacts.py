@@ -64,6 +64,7 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     mode: int  # permission bits
     uid: int
     gid: int
+    links: int  # how many names it has
     target: str | None  # of a symlink
     objects: ObjectDatabase
 
@@ -139,6 +140,7 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
             "mode": f"{self.mode:04o}",
             "uid": self.uid,
             "gid": self.gid,
+            "links": self.links,
             "target": None if self.target is None else text_of(self.target),
         }
 
@@ -156,10 +158,10 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
             ) from failure
 
 
-def _artifact(node: Node, objects: ObjectDatabase) -> Artifact:
+def _artifact(path: str, node: Node, objects: ObjectDatabase) -> Artifact:
     return Artifact(
-        path=node.path,
-        name=node.name,
+        path=path,
+        name=path.rpartition("/")[2],
         kind=node.kind,
         id=node.id,
         oid=node.oid,
@@ -180,6 +182,7 @@ def _artifact(node: Node, objects: ObjectDatabase) -> Artifact:
         mode=stat.S_IMODE(node.mode),
         uid=node.uid,
         gid=node.gid,
+        links=node.links,
         target=node.target,
         objects=objects,
     )
@@ -201,7 +204,7 @@ class Artifacts(Mapping[str, Artifact]):
     def __getitem__(self, path: Path) -> Artifact:
         checked = check_path(path)
         with self._fresh():
-            return _artifact(self._session.tree.resolve(checked), self._session.objects)
+            return _artifact(checked, self._session.tree.resolve(checked), self._session.objects)
 
     def __iter__(self) -> Iterator[str]:
         return iter([artifact.path for artifact in self.list()])
@@ -235,21 +238,20 @@ class Artifacts(Mapping[str, Artifact]):
         start = check_path(prefix) if prefix else ""
         wanted = {tags} if isinstance(tags, str) else set(tags)
         with self._fresh():
-            nodes = self._below(start, recursive)
             return [
-                _artifact(node, self._session.objects)
-                for node in nodes
+                _artifact(path, node, self._session.objects)
+                for path, node in self._below(start, recursive)
                 if (type is None or node.shown_type == type) and wanted <= set(node.tags)
             ]
 
-    def _below(self, start: str, recursive: bool) -> Iterable[Node]:
+    def _below(self, start: str, recursive: bool) -> Iterable[tuple[str, Node]]:
         tree = self._session.tree
         if recursive:
-            return (node for node in tree.walk(start) if not node.is_directory)
+            return ((path, node) for path, node in tree.walk(start) if not node.is_directory)
         directory = tree.resolve(start)
         if not isinstance(directory, Directory):
-            return [directory]
-        return [node for _, node in sorted(directory.entries().items())]
+            return [(start, directory)]
+        return [(f"{start}/{name}" if start else name, node) for name, node in sorted(directory.entries().items())]
 
     # Storing
 
@@ -390,6 +392,13 @@ class Artifacts(Mapping[str, Artifact]):
         """Copy an artifact, or a directory with all that is in it. No bytes are copied; the copy names its original."""
         return self._seen(self._session.artifacts.copy(check_path(path), check_path(to)))
 
+    def link(self, path: Path, to: Path) -> Artifact:
+        """Make *to* another name of the artifact at *path* (a hard link); one content and one set of attributes."""
+        target = check_path(to)
+        node = self._session.artifacts.link(check_path(path), target)
+        with self._session.log.lock:
+            return _artifact(target, node, self._session.objects)
+
     def delete(self, path: Path, *, recursive: bool = False) -> None:
         """Remove an artifact or an empty directory; with *recursive*, a directory with all that is in it."""
         self._session.artifacts.delete(check_path(path), recursive=recursive)
@@ -426,7 +435,7 @@ class Artifacts(Mapping[str, Artifact]):
 
     def _seen(self, node: Node) -> Artifact:
         with self._session.log.lock:
-            return _artifact(node, self._session.objects)
+            return _artifact(node.path, node, self._session.objects)
 
     def _put(self, path: str, stored: Stored, head: bytes, attributes: dict[str, Any]) -> Artifact:
         return self._seen(self._session.artifacts.put(path, stored, head=head, **_plain(attributes)))

@@ -2,6 +2,7 @@
 
 ``names``   which names there are, and their text form
 ``node``    one inode, in memory and in a tree object
+``linked``  inodes with several names
 ``events``  what the ``artifact.*`` records say
 ``tree``    what they add up to
 ``mime``    guessing types
@@ -16,8 +17,10 @@ from sessionfs.artifacts.tree import (
     DirectoryNotEmpty,
     IntoItself,
     IsADirectory,
+    LinkedDirectory,
     NoSuchArtifact,
     NotADirectory,
+    TooManyLinks,
     Tree,
 )
 
@@ -31,10 +34,12 @@ __all__ = [
     "Entry",
     "IntoItself",
     "IsADirectory",
+    "LinkedDirectory",
     "NameTooLong",
     "NoSuchArtifact",
     "Node",
     "NotADirectory",
+    "TooManyLinks",
     "Tree",
     "check_path",
     "events",

@@ -20,6 +20,7 @@ class Attributes(msgspec.Struct, omit_defaults=True, kw_only=True):
     uid: int | UnsetType = UNSET
     gid: int | UnsetType = UNSET
     mtime: str | UnsetType = UNSET
+    ctime: str | UnsetType = UNSET  # when it is not the record's time
     atime: str | UnsetType = UNSET
     type: str | UnsetType | None = UNSET
     mime_type: str | UnsetType | None = UNSET
@@ -39,8 +40,11 @@ class Stored(Attributes, omit_defaults=True, kw_only=True):
     oid: ObjectId | None = None
     size: int = 0
     stored_size: int | None = None  # bytes of the object's file; as size when it is not compressed
+    compression: str | None = None  # "chunks"; for "lz4" and "none" stored_size says it
     target: str | None = None  # of a symlink
     rdev: int = 0
+    link: str | None = None  # this is another name of the artifact at that path, and nothing else is said
+    created_at: str | None = None  # of a new artifact, when it was made before it was recorded
     created_by: str | None = None  # when it is not the record's actor
 
 
@@ -51,14 +55,15 @@ class Updated(Attributes, omit_defaults=True, kw_only=True):
 
 
 class Renamed(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """``artifact.renamed``: what was at ``path`` is at ``to``; what was there is gone."""
+    """``artifact.renamed``: what was at ``path`` is at ``to``; what was there is gone, or at ``path``."""
 
     path: str
     to: str
+    exchange: bool = False  # the two changed places
 
 
 class Deleted(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """``artifact.deleted``: nothing is at ``path`` any more, nor below it."""
+    """``artifact.deleted``: nothing is at ``path`` any more, nor below it; other names of it stay."""
 
     path: str
     kind: str = "file"

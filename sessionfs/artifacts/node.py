@@ -6,16 +6,20 @@ A tree object is canonical JSON (sorted keys, no spaces)::
       "id":"<session>:<seq>","version":2,"mtime":"…","ctime":"…","created_at":"…","created_by":"uid:0",…},
       {"name":"data","kind":"directory","tree":"<oid>",…}]}
 
-sorted by name. What has its usual value is left out. A tree is decoded straight into the nodes that are used in memory,
-so times and modes stay the texts they are on disk until somebody asks for numbers: reading a directory of 1,000
-entries costs 1.5 ms instead of 3.5.
+sorted by name. What has its usual value is left out. An inode with several names (hard links) stands in a table of the
+session's own, a tree object whose names are inode numbers (see :mod:`sessionfs.artifacts.linked`); its names are
+entries that only point there::
+
+      {"name":"again.txt","kind":"file","ino":…,"linked":true}
+
+A tree is decoded straight into the nodes that are used in memory, so times and modes stay the texts they are on disk
+until somebody asks for numbers: reading a directory of 1,000 entries costs 1.5 ms instead of 3.5.
 """
 
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -24,6 +28,9 @@ from sessionfs.artifacts.names import from_text, text_of
 from sessionfs.clock import format_time, parse_time
 from sessionfs.errors import Corrupt
 from sessionfs.oid import ObjectId
+
+if TYPE_CHECKING:
+    from sessionfs.artifacts.linked import Source
 
 KINDS = {
     "file": stat.S_IFREG,
@@ -35,12 +42,12 @@ KINDS = {
     "block_device": stat.S_IFBLK,
 }
 
+SPECIAL_KINDS = ("fifo", "socket", "character_device", "block_device")
+
 USUAL_MODES = {"file": "0644", "directory": "0755", "symlink": "0777"}
 OTHER_MODE = "0600"
 
 EMPTY_TREE_JSON = b'{"entries":[]}'
-
-LoadTree = Callable[[ObjectId], bytes]
 
 
 class DamagedTree(Corrupt):
@@ -67,7 +74,7 @@ class Entry(msgspec.Struct, omit_defaults=True, kw_only=True):
     compression: str = "none"
     id: str = ""
     version: int = 1
-    mtime: str
+    mtime: str = ""
     ctime: str | None = None
     atime: str | None = None  # only when somebody set it
     created_at: str | None = None
@@ -81,6 +88,8 @@ class Entry(msgspec.Struct, omit_defaults=True, kw_only=True):
     origin: str | None = None  # id of the artifact this one was made from
     target: str | None = None  # of a symlink
     rdev: int = 0
+    links: int = 1  # how many names it has
+    linked: bool = False  # this is only a name: the rest stands in the table of linked inodes
 
 
 class Node(Entry, eq=False, kw_only=True):
@@ -88,10 +97,12 @@ class Node(Entry, eq=False, kw_only=True):
 
     In memory names and targets are as ``os.fsdecode`` gives them, and no field is left out. ``id`` is
     ``<session>:<seq>`` of the record that stored this version, "" while the node is only being written. ``parent`` and
-    ``name`` say where it hangs; ``parent`` is None for the root and for what has been removed.
+    ``name`` say where it hangs; ``parent`` is None for the root and for what has been removed. One with several names
+    has more such ``places``, as far as the directories that hold them have been read.
     """
 
     parent: Any = None  # Directory | None, which msgspec would want to decode; never in JSON
+    others: Any = None  # list[tuple[Directory, str]] | None: its places but the first; never in JSON
 
     @property
     def mode(self) -> int:
@@ -170,6 +181,20 @@ class Node(Entry, eq=False, kw_only=True):
             above = above.parent
         return "/".join(reversed(names))
 
+    def hang_at(self, directory: Directory, name: str) -> None:
+        """Note that *name* in *directory* is this inode."""
+        if self.parent is None:
+            self.parent, self.name = directory, name
+        else:
+            self.others = [*(self.others or ()), (directory, name)]
+
+    def take_from(self, directory: Directory, name: str) -> None:
+        """Note that *name* in *directory* is this inode no more."""
+        if self.parent is directory and self.name == name:
+            self.parent, self.name = self.others.pop() if self.others else (None, name)
+        elif self.others:
+            self.others.remove((directory, name))
+
     @property
     def shown_mime_type(self) -> str:
         """The mime type: as set, or from the name."""
@@ -187,8 +212,9 @@ class Directory(Node, eq=False, kw_only=True):
     ``tree`` names the object; None means that something in or below it has changed since.
     """
 
-    load: LoadTree
+    source: Any  # Source
     loaded: dict[str, Node] | None = None
+    directories: int = 0  # how many of its entries are directories, once they have been read
 
     @property
     def is_directory(self) -> bool:
@@ -196,15 +222,34 @@ class Directory(Node, eq=False, kw_only=True):
         return True
 
     def entries(self) -> dict[str, Node]:
-        """Return what is in it, by name. Only the tree changes this mapping.
+        """Return what is in it, by name; changed by :meth:`put` and :meth:`take` alone.
 
         Raises:
             DamagedTree, NoSuchObject: Its tree object cannot be read.
         """
         if self.loaded is None:
             assert self.tree is not None
-            self.loaded = parse_tree(self.load(self.tree), self)
+            self.loaded = parse_tree(self.source.load(self.tree), self)
+            self.directories = sum(node.is_directory for node in self.loaded.values())
         return self.loaded
+
+    def directory_count(self) -> int:
+        """Return how many of its entries are directories."""
+        self.entries()
+        return self.directories
+
+    def put(self, name: str, node: Node) -> None:
+        """Hang *node* in it; the name must be free."""
+        self.entries()[name] = node
+        self.directories += node.is_directory
+        node.hang_at(self, name)
+
+    def take(self, name: str) -> Node:
+        """Take the entry *name* out and return what it was."""
+        node = self.entries().pop(name)
+        self.directories -= node.is_directory
+        node.take_from(self, name)
+        return node
 
     def touch(self) -> None:
         """Note that its tree object, and those above, no longer say what is so."""
@@ -244,17 +289,25 @@ def parse_tree(data: bytes, parent: Directory) -> dict[str, Node]:
     Raises:
         DamagedTree: It is no tree object.
     """
+    source = parent.source
+    entries: dict[str, Node] = {}
     try:
-        nodes = decode_tree(data)
-        return {node.name: node for node in [hang(node, parent, parent.load) for node in nodes]}
+        for read in decode_tree(data):
+            node = source.resolve(read.ino) if read.linked else complete(read, source)
+            name = from_text(read.name) if "\\" in read.name else read.name
+            node.hang_at(parent, name)
+            entries[name] = node
     except (msgspec.MsgspecError, ValueError) as failure:
         raise DamagedTree(f"the tree of {parent.path or 'the root'} cannot be read: {failure}") from failure
+    return entries
 
 
-def hang(node: Node, parent: Directory | None, load: LoadTree) -> Node:
-    """Turn a decoded *node* into one that is used in memory, below *parent*."""
-    if "\\" in node.name:
-        node.name = from_text(node.name)
+def complete(node: Node, source: Source) -> Node:
+    """Turn a decoded *node* into one that is used in memory; it hangs nowhere yet.
+
+    Raises:
+        ValueError: It is of an unknown kind.
+    """
     if node.target is not None:
         node.target = from_text(node.target)
     if node.ctime is None:
@@ -263,18 +316,17 @@ def hang(node: Node, parent: Directory | None, load: LoadTree) -> Node:
         node.created_at = node.mtime
     if node.stored_size is None:
         node.stored_size = node.size
-    node.parent = parent
     if node.kind == "directory":
         fields = {field: getattr(node, field) for field in Node.__struct_fields__}
-        return Directory(**fields, load=load)
+        return Directory(**fields, source=source)
     if node.kind not in KINDS:
         raise ValueError(f"{node.name!r} is of the unknown kind {node.kind!r}")
     return node
 
 
-def format_tree(nodes: list[Node]) -> bytes:
-    """Return the canonical JSON for a directory that holds *nodes*."""
-    return _encoder.encode(_TreeJson([entry_of(node) for node in sorted(nodes, key=_name)]))
+def format_tree(entries: list[Entry]) -> bytes:
+    """Return the canonical JSON for a directory that holds *entries*."""
+    return _encoder.encode(_TreeJson(entries))
 
 
 def entry_of(node: Node) -> Entry:
@@ -292,6 +344,11 @@ def entry_of(node: Node) -> Entry:
     return entry
 
 
+def pointer_to(name: str, node: Node) -> Entry:
+    """Return the entry for one of the names of a linked *node*."""
+    return Entry(name=text_of(name), kind=node.kind, ino=node.ino, linked=True)
+
+
 def unusual(kind: str, permissions: str) -> str | None:
     """Return *permissions* as a node of *kind* keeps them: None when they are the usual ones."""
     return None if permissions == USUAL_MODES.get(kind, OTHER_MODE) else permissions
@@ -300,7 +357,3 @@ def unusual(kind: str, permissions: str) -> str | None:
 def format_mode(permissions: int) -> str:
     """Return permission bits as four octal digits."""
     return f"{permissions:04o}"
-
-
-def _name(node: Node) -> str:
-    return node.name

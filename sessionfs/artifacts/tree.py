@@ -15,22 +15,26 @@ from typing import NamedTuple
 from msgspec import UNSET
 
 from sessionfs.artifacts import events
+from sessionfs.artifacts.linked import LoadTree, Source
 from sessionfs.artifacts.names import encode, from_text, split, text_of
 from sessionfs.artifacts.node import (
     EMPTY_TREE_JSON,
     Directory,
     Entry,
-    LoadTree,
     Node,
+    complete,
     entry_of,
     format_tree,
-    hang,
+    pointer_to,
     unusual,
 )
-from sessionfs.errors import Conflict, InvalidInput, NotFound
+from sessionfs.errors import Conflict, Denied, InvalidInput, NotFound
 from sessionfs.oid import ObjectId
 
 ROOT_INO = 1
+
+# What ext4 allows; programs that make many links (backups) know how to go on after EMLINK.
+MAX_LINKS = 65_000
 
 
 class NoSuchArtifact(NotFound, KeyError):
@@ -63,11 +67,23 @@ class IntoItself(InvalidInput):
     """A directory cannot be moved or copied below itself."""
 
 
+class LinkedDirectory(Denied):
+    """A directory has one name only."""
+
+    errno = errno.EPERM
+
+
+class TooManyLinks(Conflict):
+    """An inode cannot have more names."""
+
+    errno = errno.EMLINK
+
+
 class Applied(NamedTuple):
     """What one record did, for those who cache: the mount invalidates these."""
 
     node: Node | None  # the node that appeared or changed
-    removed: Node | None  # the node that went, or was replaced
+    removed: Node | None  # the node that lost a name, was replaced, or changed places with the other
     parents: tuple[tuple[Directory, str], ...]  # entries that changed
 
 
@@ -93,15 +109,22 @@ class Tree:
             created_at=time,
             created_by=created_by,
             stored_size=0,
-            load=load,
+            source=Source(load),
             loaded={},
         )
         return Tree(root)
 
     @staticmethod
-    def restore(root: Entry, load: LoadTree, *, artifact_count: int, size: int, stored_size: int) -> Tree:
-        """Return the tree that a snapshot names; directories are read when they are looked at."""
-        node = hang(Node(**{field: getattr(root, field) for field in root.__struct_fields__}), None, load)
+    def restore(
+        root: Entry, load: LoadTree, *, linked: ObjectId | None, artifact_count: int, size: int, stored_size: int
+    ) -> Tree:
+        """Return the tree that a snapshot names; directories are read when they are looked at.
+
+        Args:
+            linked: The table of inodes with several names, if there are any.
+        """
+        source = Source(load, linked)
+        node = complete(Node(**{field: getattr(root, field) for field in root.__struct_fields__}), source)
         assert isinstance(node, Directory)
         tree = Tree(node)
         tree.artifact_count, tree.size, tree.stored_size = artifact_count, size, stored_size
@@ -133,16 +156,25 @@ class Tree:
             raise NoSuchArtifact(f"there is no artifact {text_of(path)!r} in this session")
         return node
 
-    def walk(self, path: str = "") -> Iterator[Node]:
-        """Yield what is below *path*, sorted, each directory before what it holds; a file yields itself."""
+    def walk(self, path: str = "") -> Iterator[tuple[str, Node]]:
+        """Yield what is below *path* with its path, sorted, each directory before what it holds; a file yields itself."""
         start = self.resolve(path)
         if not isinstance(start, Directory):
-            yield start
+            yield path, start
             return
-        for _, node in sorted(start.entries().items()):
-            yield node
-            if isinstance(node, Directory):
-                yield from self.walk(node.path)
+        for directory, name, node in _places(start):
+            above = directory.path
+            yield f"{above}/{name}" if above else name, node
+
+    def path_of(self, node: Node) -> str | None:
+        """Return a path of *node*; None when it hangs in this tree no more."""
+        path = _path_below(self.root, node)
+        if path is None and self.root.source.holds(node):
+            # Names that are left stand in directories that nobody has read: reading one hangs the node into it.
+            for _, _, found in _places(self.root):
+                if found is node:
+                    return _path_below(self.root, node)
+        return path
 
     # Asking before a record is written
 
@@ -192,6 +224,22 @@ class Tree:
             parent, _ = split(parent)
         return missing[::-1]
 
+    def check_link(self, source: str, target: str) -> None:
+        """Check that *target* can become another name of the inode at *source*.
+
+        Raises:
+            NoSuchArtifact: There is no *source*, or no directory for *target*.
+            ArtifactExists, NotADirectory: As :meth:`check_free`.
+            LinkedDirectory, TooManyLinks: The inode cannot have another name.
+        """
+        node = self.resolve(source)
+        self._check_place(source, target)
+        self.check_free(target)
+        if node.is_directory:
+            raise LinkedDirectory(f"{text_of(source)!r} is a directory, so it cannot have another name")
+        if node.links >= MAX_LINKS:
+            raise TooManyLinks(f"{text_of(source)!r} has {node.links} names already; more are not possible")
+
     def check_rename(self, source: str, target: str) -> bool:
         """Check that *source* can be renamed to *target*, by the rules of rename(2).
 
@@ -206,12 +254,8 @@ class Tree:
         node = self.resolve(source)
         if target == source:
             return False
-        if target.startswith(source + "/"):
-            raise IntoItself(f"{text_of(source)!r} cannot be moved below itself, to {text_of(target)!r}")
-        self.check_parents(target)
-        parent, _ = split(target)
-        if self.find(parent) is None:
-            raise NoSuchArtifact(f"there is no directory {text_of(parent)!r} to move {text_of(source)!r} to")
+        _check_not_below(source, target)
+        self._check_place(source, target)
         replaced = self.find(target)
         if replaced is None:
             return True
@@ -222,6 +266,29 @@ class Tree:
         elif node.is_directory:
             raise NotADirectory(f"{text_of(target)!r} is a {replaced.kind}; a directory cannot replace it")
         return replaced is not node
+
+    def check_exchange(self, first: str, second: str) -> bool:
+        """Check that *first* and *second* can change places.
+
+        Returns:
+            False if they are the same artifact, so that nothing is to be done.
+
+        Raises:
+            NoSuchArtifact: One of them is missing.
+            IntoItself: One is below the other.
+        """
+        same = self.resolve(first) is self.resolve(second)
+        if first != second:
+            _check_not_below(first, second)
+            _check_not_below(second, first)
+        return not same
+
+    def _check_place(self, source: str, target: str) -> None:
+        """Check that there is a directory for *target*."""
+        self.check_parents(target)
+        parent, _ = split(target)
+        if self.find(parent) is None:
+            raise NoSuchArtifact(f"there is no directory {text_of(parent)!r} for {text_of(source)!r}")
 
     def check_empty(self, directory: Directory) -> None:
         """Check that *directory* has no entries.
@@ -238,19 +305,20 @@ class Tree:
 
     def store(self, data: events.Stored, *, id: str, time: str, actor: str) -> Applied:
         """Apply ``artifact.stored``."""
-        path = from_text(data.path)
-        directory, name = self._parent(path)
+        directory, name = self._parent(from_text(data.path))
+        if data.link is not None:
+            return self._link(self.resolve(from_text(data.link)), directory, name, time=time)
         node = directory.entries().get(name)
         if node is None or not node.id or node.kind != data.kind:
             return self._store_new(data, directory, name, node, id=id, time=time, actor=actor)
-        self._count(node, -1)
+        self._count(node, -node.links)
         node.version += 1
         self._set_content(node, data)
         node.id = id
         node.mtime = node.ctime = time
         self._set_attributes(node, data)
-        self._count(node, +1)
-        directory.touch()
+        self._count(node, +node.links)
+        self._touch(node)
         return Applied(node, None, ())
 
     def update(self, data: events.Updated, *, time: str) -> Applied:
@@ -266,73 +334,78 @@ class Tree:
 
         The path's history goes on: what replaces a file continues the numbers of its versions.
         """
-        source, target = from_text(data.path), from_text(data.to)
-        node = self.resolve(source)
-        old_directory, old_name = self._parent(source)
-        new_directory, new_name = self._parent(target)
-        replaced = new_directory.entries().get(new_name)
-        if replaced is not None:
-            self._remove(replaced)
-            if node.is_file and replaced.is_file:
-                node.version = max(node.version, replaced.version + 1)
-        del old_directory.entries()[old_name]
-        old_directory.touch()
-        node.parent, node.name = new_directory, new_name
-        new_directory.entries()[new_name] = node
-        new_directory.touch()
+        old_directory, old_name = self._parent(from_text(data.path))
+        new_directory, new_name = self._parent(from_text(data.to))
+        node = self.resolve(from_text(data.path))
+        other = new_directory.entries().get(new_name)
+        if other is not None and not data.exchange:
+            self._remove(new_directory, new_name, time=time)
+            if node.is_file and other.is_file:
+                node.version = max(node.version, other.version + 1)
+        old_directory.take(old_name)
+        if other is not None and data.exchange:
+            new_directory.take(new_name)
+            old_directory.put(old_name, other)
+            other.ctime = time
+            self._touch(other)
+        new_directory.put(new_name, node)
         node.ctime = time
+        self._touch(node)
         for directory in (old_directory, new_directory):
-            directory.mtime = directory.ctime = time
-            self._touch(directory)
-        return Applied(node, replaced, ((old_directory, old_name), (new_directory, new_name)))
+            directory.touch()
+            self._set_times(directory, time)
+        return Applied(node, other, ((old_directory, old_name), (new_directory, new_name)))
 
     def delete(self, data: events.Deleted, *, time: str) -> Applied:
         """Apply ``artifact.deleted``."""
-        path = from_text(data.path)
-        node = self.resolve(path)
-        directory, name = self._parent(path)
-        self._remove(node)
-        directory.mtime = directory.ctime = time
-        self._touch(directory)
+        directory, name = self._parent(from_text(data.path))
+        node = self.resolve(from_text(data.path))
+        self._remove(directory, name, time=time)
+        self._set_times(directory, time)
         return Applied(None, node, ((directory, name),))
 
     # Nodes that are being written and are in no record yet (the mount's new files)
 
     def add_unrecorded(self, node: Node, directory: Directory) -> None:
-        """Hang *node*, which has no id, into *directory*; snapshots leave it out."""
-        node.parent = directory
-        directory.entries()[node.name] = node
-
-    def move_unrecorded(self, node: Node, directory: Directory, name: str) -> None:
-        """Rename a node that is in no record; the entry must be free."""
-        self.remove_unrecorded(node)
-        node.name = name
-        self.add_unrecorded(node, directory)
+        """Hang *node*, which has no id, into *directory* by its name; snapshots leave it out."""
+        directory.put(node.name, node)
 
     def remove_unrecorded(self, node: Node) -> None:
         """Take a node that is in no record away."""
-        if node.parent is not None and node.parent.entries().get(node.name) is node:
-            del node.parent.entries()[node.name]
-        node.parent = None
+        directory = node.parent
+        if directory is not None and directory.entries().get(node.name) is node:
+            directory.take(node.name)
 
     # Snapshots
 
-    def write(self, put_tree: Callable[[bytes], ObjectId]) -> Entry:
-        """Write the tree objects of every directory that changed, and return the root as an entry.
+    def write(self, put_tree: Callable[[bytes], ObjectId]) -> tuple[Entry, ObjectId | None]:
+        """Write the tree objects of every directory that changed, and the table of linked inodes.
 
         Directories that did not change keep their objects, so a change costs its own path only.
+
+        Returns:
+            The root as an entry, and the name of the table; None when no inode has had several names.
         """
         self._write(self.root, put_tree)
-        return entry_of(self.root)
+        return entry_of(self.root), self.root.source.write(put_tree)
+
+    def unwritten_count(self) -> int:
+        """Return how many entries :meth:`write` would have to write."""
+        source = self.root.source
+        return _unwritten_count(self.root) + (len(source.nodes()) if source.is_changed else 0)
 
     def _write(self, directory: Directory, put_tree: Callable[[bytes], ObjectId]) -> None:
         if directory.tree is not None:
             return
-        nodes = [node for node in directory.entries().values() if node.id or node.is_directory]
-        for node in nodes:
+        entries = []
+        for name, node in sorted(directory.entries().items()):
             if isinstance(node, Directory):
                 self._write(node, put_tree)
-        directory.tree = put_tree(format_tree(nodes) if nodes else EMPTY_TREE_JSON)
+            if directory.source.holds(node):
+                entries.append(pointer_to(name, node))
+            elif node.id:
+                entries.append(entry_of(node))
+        directory.tree = put_tree(format_tree(entries) if entries else EMPTY_TREE_JSON)
 
     # Inside
 
@@ -354,41 +427,58 @@ class Tree:
         time: str,
         actor: str,
     ) -> Applied:
-        unrecorded = replaced if replaced is not None and not replaced.id else None
-        if replaced is not None:
-            self._remove(replaced)
+        made = data.created_at or time
         assert data.ino is not None
-        new = Node if data.kind != "directory" else partial(Directory, load=directory.load, loaded={})
+        new = Node if data.kind != "directory" else partial(Directory, source=directory.source, loaded={})
         node = new(
             name=name,
-            parent=directory,
             kind=data.kind,
             ino=data.ino,
             mtime=time,
             ctime=time,
-            created_at=time,
+            created_at=made,
             created_by=data.created_by or actor,
             id=id,
         )
         self._set_content(node, data)
         self._set_attributes(node, data)
-        if unrecorded is not None and type(unrecorded) is type(node):
-            # Whoever holds it goes on with the same object, which now is what the record says and nothing else.
-            for field in Node.__struct_fields__:
-                setattr(unrecorded, field, getattr(node, field))
-            node, replaced = unrecorded, None
-        directory.entries()[name] = node
-        directory.mtime = directory.ctime = time
+        if replaced is not None:
+            self._remove(directory, name, time=time)
+            if not replaced.id and type(replaced) is type(node):
+                # Whoever holds it goes on with the same object, which now is what the record says and nothing else.
+                for field in Node.__struct_fields__:
+                    setattr(replaced, field, getattr(node, field))
+                node, replaced = replaced, None
+        directory.put(name, node)
         directory.touch()
-        self._touch(directory)
+        # What was made before it was recorded moved its directory's times then: somebody may have set them since.
+        if data.created_at is None or directory.ctime is None or directory.ctime < made:
+            self._set_times(directory, made)
         self._count(node, +1)
         return Applied(node, replaced, ((directory, name),))
+
+    def _link(self, node: Node, directory: Directory, name: str, *, time: str) -> Applied:
+        source = directory.source
+        unrecorded = directory.entries().get(name)
+        if unrecorded is not None:
+            self._remove(directory, name, time=time)
+        if not source.holds(node):
+            source.add(node)
+            self._touch_places(node)
+        node.links += 1
+        directory.put(name, node)
+        directory.touch()
+        node.ctime = time
+        self._touch(node)
+        self._set_times(directory, time)
+        self._count(node, +1)
+        return Applied(node, unrecorded, ((directory, name),))
 
     def _set_content(self, node: Node, data: events.Stored) -> None:
         node.oid = data.oid
         node.size = data.size
         node.stored_size = data.size if data.stored_size is None else data.stored_size
-        node.compression = "none" if data.stored_size is None else "lz4"
+        node.compression = data.compression or ("none" if data.stored_size is None else "lz4")
         node.rdev = data.rdev
         if data.target is not None:
             node.target = from_text(data.target)
@@ -403,6 +493,8 @@ class Tree:
             node.gid = data.gid
         if data.mtime is not UNSET:
             node.mtime = data.mtime
+        if data.ctime is not UNSET:
+            node.ctime = data.ctime
         if data.atime is not UNSET:
             node.atime = data.atime
         if data.type is not UNSET:
@@ -420,25 +512,80 @@ class Tree:
         if data.origin is not UNSET:
             node.origin = data.origin
 
+    def _set_times(self, directory: Directory, time: str) -> None:
+        """Note when the entries of *directory* changed."""
+        directory.mtime = directory.ctime = time
+        self._touch(directory)
+
     def _touch(self, node: Node) -> None:
-        """Note that *node*'s own entry changed."""
+        """Note that what is said about *node* changed."""
+        if self.root.source.holds(node):
+            self.root.source.touch()
+        else:
+            self._touch_places(node)
+
+    def _touch_places(self, node: Node) -> None:
         if node.parent is not None:
             node.parent.touch()
 
-    def _remove(self, node: Node) -> None:
-        """Take *node* out of its directory and out of the counts, with everything below it."""
-        below = [node, *self.walk(node.path)] if isinstance(node, Directory) else [node]
-        for gone in below:
-            if gone.id:
-                self._count(gone, -1)
-        directory = node.parent
-        assert directory is not None
-        del directory.entries()[node.name]
+    def _remove(self, directory: Directory, name: str, *, time: str) -> None:
+        """Take the entry *name* out of *directory* and out of the counts, with everything below it."""
+        node = directory.entries()[name]
+        below = list(_places(node)) if isinstance(node, Directory) else []
+        for above, inner, gone in below:
+            self._drop(above, inner, gone, time=time)
+        self._drop(directory, name, node, time=time)
+        node.ctime = time
+        if directory.entries().get(name) is node:
+            directory.take(name)
         directory.touch()
-        node.parent = None
 
-    def _count(self, node: Node, sign: int) -> None:
+    def _drop(self, directory: Directory, name: str, node: Node, *, time: str) -> None:
+        """Take one name of *node* out of the counts, and away from an inode that has others."""
+        if node.id:
+            self._count(node, -1)
+        source = directory.source
+        if source.holds(node):
+            directory.take(name)
+            node.links -= 1
+            node.ctime = time
+            source.touch()
+            if node.links == 0:
+                source.remove(node)
+
+    def _count(self, node: Node, names: int) -> None:
         if not node.is_directory:
-            self.artifact_count += sign
-            self.size += sign * node.size
-            self.stored_size += sign * node.bytes_stored
+            self.artifact_count += names
+            self.size += names * node.size
+            self.stored_size += names * node.bytes_stored
+
+
+def _places(directory: Directory) -> Iterator[tuple[Directory, str, Node]]:
+    """Yield every name below *directory*: the directory it is in, the name, and the node; sorted, parents first."""
+    for name, node in sorted(directory.entries().items()):
+        yield directory, name, node
+        if isinstance(node, Directory):
+            yield from _places(node)
+
+
+def _path_below(root: Node, node: Node) -> str | None:
+    names: list[str] = []
+    at = node
+    while at is not root:
+        names.append(at.name)
+        if at.parent is None:
+            return None
+        at = at.parent
+    return "/".join(reversed(names))
+
+
+def _check_not_below(path: str, other: str) -> None:
+    if other.startswith(path + "/"):
+        raise IntoItself(f"{text_of(path)!r} cannot be moved below itself, to {text_of(other)!r}")
+
+
+def _unwritten_count(directory: Directory) -> int:
+    if directory.tree is not None:
+        return 0
+    entries = directory.entries().values()
+    return len(entries) + sum(_unwritten_count(node) for node in entries if isinstance(node, Directory))

@@ -111,11 +111,12 @@ class _SessionCheck:
             return
         snapshot = snapshots.read(self._store.objects, oid)
         yield from self._tree(record, snapshot.root.tree)
+        yield from self._tree(record, snapshot.linked)
         if self._fold is None or snapshot.position != position:
             return
         # Hashing instead of putting: a check writes nothing.
-        root = self._fold.tree.write(hash_bytes)
-        expected = snapshots.describe(self._fold, root, position, snapshot.parents)
+        written = self._fold.tree.write(hash_bytes)
+        expected = snapshots.describe(self._fold, written, position, snapshot.parents)
         if snapshots.encode(expected) != snapshots.encode(snapshot):
             yield self._fault("wrong-snapshot", record.seq, f"snapshot {oid} is not what the log adds up to there")
 

@@ -33,7 +33,7 @@ class MountedSession:
         self.known: dict[Node, ArtifactInode] = {}
         self._invalidator = invalidator
         self._salt = hash_number("session/" + session.id)
-        self._root = session.tree.root
+        self._tree = session.tree
         session.foreign = self._foreign
 
     def refresh(self) -> None:
@@ -43,7 +43,7 @@ class MountedSession:
             NoSuchSession: The session was deleted.
         """
         self.session.refresh()
-        if self.session.tree.root is not self._root:
+        if self.session.tree is not self._tree:
             self._rebind()
 
     # Inodes
@@ -66,7 +66,7 @@ class MountedSession:
 
     def path_of(self, node: Node) -> str | None:
         """Return the path of *node*; None when neither it nor anything above it hangs in the tree any more."""
-        return _path_below(self.session.tree.root, node)
+        return self.session.tree.path_of(node)
 
     def changed(self, *nodes: Node | None) -> None:
         """Note that the attributes of *nodes* are others now."""
@@ -86,8 +86,8 @@ class MountedSession:
 
         An inode stays with what has its path and number; files that are in no record are hung into the new tree.
         """
-        old_root, self._root = self._root, self.session.tree.root
-        places = [(_path_below(old_root, node), node, inode) for node, inode in self.known.items()]
+        old_tree, self._tree = self._tree, self.session.tree
+        places = [(old_tree.path_of(node), node, inode) for node, inode in self.known.items()]
         for path, node, inode in places:
             if path is None:
                 continue
@@ -161,13 +161,3 @@ class MountedSession:
         """Make the kernel forget the content and attributes of *node*."""
         self._invalidate(node, content=True)
 
-
-def _path_below(root: Node, node: Node) -> str | None:
-    names: list[str] = []
-    at = node
-    while at is not root:
-        names.append(at.name)
-        if at.parent is None:
-            return None
-        at = at.parent
-    return "/".join(reversed(names))

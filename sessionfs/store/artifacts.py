@@ -24,7 +24,7 @@ from sessionfs.artifacts import (
     text_of,
 )
 from sessionfs.artifacts.names import MAX_PATH_BYTES, NameTooLong, encode
-from sessionfs.artifacts.node import format_mode
+from sessionfs.artifacts.node import SPECIAL_KINDS, format_mode
 from sessionfs.clock import format_time
 from sessionfs.errors import Conflict, InvalidInput
 from sessionfs.objects import Stored
@@ -75,6 +75,7 @@ class Artifacts:
         ino: int | None = None,
         make_parents: bool = True,
         created_by: str | None = None,
+        made_ns: int | None = None,
         **attributes: Any,
     ) -> Node:
         """Make *stored* content the newest version of the file at *path*.
@@ -83,6 +84,7 @@ class Artifacts:
             head: The content's first bytes, from which its mime type is guessed when its name says nothing.
             ino: The inode's number, if it is known already.
             make_parents: Make missing directories above it.
+            made_ns: When it was made, if it is new and that was before now.
             attributes: See :func:`encode_attributes`; what is not given stays, or has its usual value.
 
         Raises:
@@ -112,6 +114,8 @@ class Artifacts:
                 oid=stored.oid,
                 size=stored.size,
                 stored_size=None if stored.compression == "none" else stored.stored_size,
+                compression="chunks" if stored.compression == "chunks" else None,
+                created_at=None if made_ns is None else format_time(made_ns),
                 created_by=created_by,
                 **fields,
             )
@@ -148,6 +152,52 @@ class Artifacts:
                 f"a target of {len(encode(target))} bytes was given; at most {MAX_PATH_BYTES} are possible"
             )
         return self._make("symlink", path, make_parents, attributes, target=text_of(target))
+
+    def make_special(
+        self, path: str, kind: str, *, rdev: int = 0, make_parents: bool = True, **attributes: Any
+    ) -> Node:
+        """Make a ``fifo``, ``socket``, ``character_device`` or ``block_device`` (with the number *rdev*) at *path*.
+
+        Raises:
+            ArtifactExists: Something is there.
+            BadAttribute: There is no such kind.
+        """
+        if kind not in SPECIAL_KINDS:
+            raise BadAttribute(f"{kind!r} is no kind of special file; these are: {', '.join(SPECIAL_KINDS)}")
+        return self._make(kind, path, make_parents, attributes, rdev=rdev)
+
+    def link(self, source: str, target: str) -> Node:
+        """Make *target* another name of the artifact at *source*: one inode, whose content and attributes both show.
+
+        Raises:
+            NoSuchArtifact, ArtifactExists, NotADirectory: Nothing was changed.
+            LinkedDirectory, TooManyLinks: It cannot have another name.
+            LimitReached: There are too many artifacts.
+        """
+        session = self._session
+        source, target = check_path(source), check_path(target)
+        with session.writing():
+            session.check_writable()
+            session.tree.check_link(source, target)
+            node = session.tree.resolve(source)
+            self._check_limits(None, node.size)
+            data = events.Stored(path=text_of(target), kind=node.kind, link=text_of(source))
+            return _node(session.append("artifact.stored", data))
+
+    def exchange(self, first: str, second: str) -> Node:
+        """Let two artifacts or directories change places, and return the one that was at *first*.
+
+        Raises:
+            NoSuchArtifact, IntoItself: Nothing was changed.
+        """
+        session = self._session
+        first, second = check_path(first), check_path(second)
+        with session.writing():
+            session.check_writable()
+            if not session.tree.check_exchange(first, second):
+                return session.tree.resolve(first)
+            data = events.Renamed(path=text_of(first), to=text_of(second), exchange=True)
+            return _node(session.append("artifact.renamed", data))
 
     def rename(self, source: str, target: str, *, make_parents: bool = False) -> Node:
         """Move *source* to *target*, replacing a file or an empty directory there, by the rules of rename(2).
@@ -190,10 +240,10 @@ class Artifacts:
                 session.tree.check_free(target)
                 known = None
             nodes = list(session.tree.walk(source)) if node.is_directory else []
-            self._check_copied([node, *nodes], known)
+            self._check_copied([node, *(below for _, below in nodes)], known)
             records = self._missing_parents(target, True)
             records.append(self._copied(node, target, known))
-            records += [self._copied(below, target + below.path[len(source) :], None) for below in nodes]
+            records += [self._copied(below, target + path[len(source) :], None) for path, below in nodes]
             session.append_all(records)
             return session.tree.resolve(target)
 
@@ -280,6 +330,7 @@ class Artifacts:
             oid=node.oid,
             size=node.size,
             stored_size=None if node.compression == "none" else node.stored_size,
+            compression="chunks" if node.compression == "chunks" else None,
             target=None if node.target is None else text_of(node.target),
             rdev=node.rdev,
             **_copied_fields(node),
@@ -339,8 +390,8 @@ def encode_attributes(attributes: dict[str, Any]) -> dict[str, Any]:
     """Return attributes as their record holds them.
 
     Args:
-        attributes: Any of ``mode`` (permission bits), ``uid``, ``gid``, ``mtime_ns``, ``atime_ns``, ``type``,
-            ``mime_type``, ``description``, ``tags``, ``metadata``, ``xattrs`` (name to bytes), ``parent`` (id of the
+        attributes: Any of ``mode`` (permission bits), ``uid``, ``gid``, ``mtime_ns``, ``atime_ns``, ``ctime_ns``
+            (when it is not now), ``type``, ``mime_type``, ``description``, ``tags``, ``metadata``, ``xattrs`` (name to bytes), ``parent`` (id of the
             artifact this one was made from).
 
     Raises:
@@ -424,6 +475,7 @@ _ENCODERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "uid": ("uid", _check_owner),
     "gid": ("gid", _check_owner),
     "mtime_ns": ("mtime", _encode_time),
+    "ctime_ns": ("ctime", _encode_time),
     "atime_ns": ("atime", _encode_time),
     "type": ("type", _check_type),
     "mime_type": ("mime_type", _check_mime_type),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sessionfs.artifacts import Applied, Directory, Tree
+from sessionfs.artifacts import Applied, Tree
 from sessionfs.clock import Clock, parse_time
 from sessionfs.errors import Conflict, Corrupt, Denied, Error, InvalidInput, NotFound
 from sessionfs.log import Draft, Log, NoSuchLog, Position, Record, encode_data
@@ -468,7 +468,7 @@ class Session:
         """Write a snapshot if the tail has become long enough to pay for it."""
         position = self.log.position
         self._next_snapshot_seq = position.seq + _TAIL_RECORDS
-        written = _ENTRY_BYTES * _changed_entries(self.fold.tree.root)
+        written = _ENTRY_BYTES * self.fold.tree.unwritten_count()
         if written > _SNAPSHOT_FACTOR * (position.offset - self._snapshot[1]):
             return
         try:
@@ -477,14 +477,6 @@ class Session:
         except Error:
             # The change itself is in the log; a snapshot only saves time, and is tried again later.
             self._next_snapshot_seq = position.seq + _TAIL_RECORDS
-
-
-def _changed_entries(directory: Directory) -> int:
-    """Return how many entries a snapshot would have to write."""
-    if directory.tree is not None:
-        return 0
-    entries = directory.entries().values()
-    return len(entries) + sum(_changed_entries(node) for node in entries if isinstance(node, Directory))
 
 
 def _check_description(text: str | None) -> str | None:

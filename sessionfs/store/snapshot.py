@@ -22,12 +22,13 @@ class DamagedSnapshot(Corrupt):
     """A snapshot object is not what a snapshot is, or belongs to another session."""
 
 
-class Snapshot(msgspec.Struct, kw_only=True):
+class Snapshot(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What the object holds, as canonical JSON."""
 
     session: Fields
     position: Position  # the first record that it does not cover
     root: Entry
+    linked: ObjectId | None = None  # the table of inodes with several names
     state: dict[str, Value]
     artifact_count: int
     size: int
@@ -45,16 +46,20 @@ def write(objects: ObjectDatabase, fold: Fold, position: Position, parents: list
     Durability:
         relaxed: survives this process. full: survives a power cut.
     """
-    root = fold.tree.write(lambda data: objects.put_json("tree", data))
-    return objects.put_json("snapshot", encode(describe(fold, root, position, parents)))
+    written = fold.tree.write(lambda data: objects.put_json("tree", data))
+    return objects.put_json("snapshot", encode(describe(fold, written, position, parents)))
 
 
-def describe(fold: Fold, root: Entry, position: Position, parents: list[ObjectId]) -> Snapshot:
-    """Return the snapshot of *fold*, whose tree is written as *root*."""
+def describe(
+    fold: Fold, written: tuple[Entry, ObjectId | None], position: Position, parents: list[ObjectId]
+) -> Snapshot:
+    """Return the snapshot of *fold*, whose tree is *written*: the root, and the table of linked inodes."""
+    root, linked = written
     return Snapshot(
         session=fold.fields,
         position=position,
         root=root,
+        linked=linked,
         state=fold.state.values,
         artifact_count=fold.tree.artifact_count,
         size=fold.tree.size,
@@ -87,6 +92,7 @@ def restore(objects: ObjectDatabase, snapshot: Snapshot, fold: Fold) -> Position
     fold.tree = Tree.restore(
         snapshot.root,
         fold.load_tree,
+        linked=snapshot.linked,
         artifact_count=snapshot.artifact_count,
         size=snapshot.size,
         stored_size=snapshot.stored_size,

@@ -72,7 +72,7 @@ def perform(session, model, step):
 def read_model(store):
     """Return what the session is now, as :func:`apply` keeps it; every byte is read and checked."""
     session = store.session(SESSION)
-    files = {node.path: store.objects.read(node.oid) for node in session.tree.walk() if node.is_file}
+    files = {node.path: store.objects.read(node.oid) for _, node in session.tree.walk() if node.is_file}
     return files, {key: session.fold.state.get(key) for key in session.fold.state.keys()}  # noqa: SIM118
 
 

@@ -210,7 +210,7 @@ class Artifacts(RuleBasedStateMachine):
                     with open(real, "rb") as file:
                         expected[path] = "file", file.read()
         found, ids, inos = {}, set(), set()
-        for node in self.session.tree.walk():
+        for _, node in self.session.tree.walk():
             content = self.bench.objects.read(node.oid) if node.is_file else node.target
             found[node.path] = node.kind, content
             assert node.version == self.versions[node.path], node.path

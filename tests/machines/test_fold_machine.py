@@ -65,7 +65,7 @@ class Folds(RuleBasedStateMachine):
 
     def existing(self, data, wanted=lambda node: True):
         """Choose the path of an artifact that is there, without making the processes read it."""
-        nodes = [node.path for node in Bench(self.disk).open_session().tree.walk() if wanted(node)]
+        nodes = [node.path for _, node in Bench(self.disk).open_session().tree.walk() if wanted(node)]
         return data.draw(st.sampled_from([*nodes, "a"]))
 
     @rule(

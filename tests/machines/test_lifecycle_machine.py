@@ -93,7 +93,7 @@ class Lifecycle(RuleBasedStateMachine):
             assert info.status is Status(self.status)
             assert (info.reason, info.ended_ns) == (self.reason, self.ended)
             assert session.is_writable == (self.status == "active")
-            assert {node.name for node in session.tree.walk()} == self.names
+            assert {node.name for _, node in session.tree.walk()} == self.names
 
 
 TestLifecycle = Lifecycle.TestCase

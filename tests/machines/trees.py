@@ -21,7 +21,7 @@ def describe(session: Session):
         "info": session.info(),
         "fields": session.fold.fields,
         "root": describe_node(session.tree.root),
-        "nodes": [describe_node(node) for node in session.tree.walk()],
+        "nodes": [describe_node(node) for _, node in session.tree.walk()],
         "state": {key: (state.get(key), value.changed_at, value.size) for key, value in values.items()},
         "position": session.log.position,
         "time": session.log.last_time,

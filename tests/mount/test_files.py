@@ -247,7 +247,7 @@ def test_names_are_bytes(here: Path, mounted: Mount) -> None:
             os.stat(raw + b"/" + b"n" * length)
         with fails_with(errno.ENAMETOOLONG):
             os.mkdir(raw + b"/" + b"n" * length)
-    assert {node.name for node in mounted.session().tree.walk()} == {os.fsdecode(name) for name in names}
+    assert {node.name for _, node in mounted.session().tree.walk()} == {os.fsdecode(name) for name in names}
 
 
 def test_errors_of_directories(here: Path) -> None:

@@ -113,7 +113,7 @@ def test_a_full_disk(small_disk: Path, start: Callable[..., Mount]) -> None:
     with fails_with(errno.ENOSPC):
         for number in range(100):
             (mounted.artifacts / f"f{number}").write_bytes(os.urandom(200_000))
-    names = {node.name for node in mounted.session().tree.walk()}
+    names = {node.name for _, node in mounted.session().tree.walk()}
     # What could not be stored goes when its last descriptor is released, which close(2) does not wait for.
     assert eventually(lambda: set(os.listdir(mounted.artifacts)) == names, seconds=1)
     for name in names:

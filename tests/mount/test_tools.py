@@ -64,7 +64,7 @@ def test_cp_in_and_out(mounted: Mount, tree: Path, tmp_path: Path) -> None:
     mounted.stop()
     mounted.start()
     assert described(mounted.artifacts / "copy") == described(tree)
-    versions = {node.version for node in mounted.session().tree.walk() if node.is_file}
+    versions = {node.version for _, node in mounted.session().tree.walk() if node.is_file}
     assert versions == {1}
 
 

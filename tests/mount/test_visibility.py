@@ -146,5 +146,5 @@ def test_the_mount_and_another_process_write_at_once(mounted: Mount) -> None:
         put(session, f"other-{number}", b"x")
     names = {f"{who}-{number}" for who in ("mount", "other") for number in range(300)}
     seen(lambda: set(os.listdir(mounted.artifacts)) == names)
-    assert {node.name for node in mounted.session().tree.walk()} == names
+    assert {node.name for _, node in mounted.session().tree.walk()} == names
     assert run("cat", mounted.artifacts / "mount-299") == "299"

@@ -45,7 +45,7 @@ def test_two_processes_of_four_threads_lose_nothing(tmp_path, mode, count):
     assert [writer.wait() for writer in writers] == [0, 0]
     session = Store(path).session("x")
     who = [f"{name}-{thread}" for name in "ab" for thread in range(4)]
-    assert {node.path for node in session.tree.walk() if node.is_file} == {
+    assert {node.path for _, node in session.tree.walk() if node.is_file} == {
         "shared", *(f"{each}/{number}" for each in who for number in range(count))
     }  # fmt: skip
     assert session.tree.find("shared").version == 8 * count

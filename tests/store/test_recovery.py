@@ -106,11 +106,11 @@ def test_a_change_of_several_records_is_made_whole_or_not_at_all(path):
     ):
         with pytest.raises(sessionfs.Conflict):
             change()
-    assert [node.path for node in session.tree.walk()] == ["a", "a/b"]
-    assert [node.path for node in Store(path).session("x").tree.walk()] == ["a", "a/b"]
+    assert [node.path for _, node in session.tree.walk()] == ["a", "a/b"]
+    assert [node.path for _, node in Store(path).session("x").tree.walk()] == ["a", "a/b"]
     disk.is_full = False
     session.artifacts.copy("a", "copied/to")
-    assert [node.path for node in Store(path).session("x").tree.walk()] == [
+    assert [node.path for _, node in Store(path).session("x").tree.walk()] == [
         "a", "a/b", "copied", "copied/to", "copied/to/b",
     ]  # fmt: skip
 
@@ -187,7 +187,7 @@ def test_a_record_that_cannot_have_happened_leaves_what_came_before_it_readable(
         session.append("custom.fine", {})
         session.log.append(session.clock, [session.draft("artifact.deleted", {"path": "never there"})], actor="me")
     again = Store(path).session("x")
-    assert [node.path for node in again.tree.walk()] == ["a"]
+    assert [node.path for _, node in again.tree.walk()] == ["a"]
     assert "cannot be applied" in again.info().damage
     with pytest.raises(sessionfs.Corrupt):
         again.artifacts.delete("a")

@@ -295,7 +295,7 @@ def test_a_damaged_line_makes_the_session_read_only_and_says_where(store, sessio
     content[offset + 30] ^= 4
     log.write_bytes(content)
     damaged = Store(path).session("x")
-    assert [node.path for node in damaged.tree.walk()] == ["f0"]
+    assert [node.path for _, node in damaged.tree.walk()] == ["f0"]
     assert not damaged.is_writable and f"record 2, at byte {offset}" in damaged.info().damage
     for call in (lambda: put(damaged, "g"), lambda: damaged.values.set("k", 1), damaged.suspend, damaged.save):
         with pytest.raises(CorruptLog) as failure:
