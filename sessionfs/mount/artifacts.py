@@ -2,6 +2,10 @@
 
 A node that has been removed (by us or by another process) hangs nowhere any more. Its inode goes on for those who
 have it open, and what they change on it is seen by them and recorded nowhere, as POSIX has it.
+
+When something was read last (atime) is kept by the rule of ``relatime``, in memory, and ends with the mount: a record
+for each reading would be a record for nothing. An atime that somebody sets is recorded. So it is with the ctime of what
+was set to what it was.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from pyfuse3 import EntryAttributes
 
 from sessionfs.artifacts import Node, mime
 from sessionfs.artifacts.names import MAX_NAME_BYTES, NameTooLong
-from sessionfs.clock import parse_time
+from sessionfs.clock import NS_PER_SECOND, parse_time
 from sessionfs.mount import xattrs
 from sessionfs.mount.handles import Handle
 from sessionfs.mount.inodes import (
@@ -30,6 +34,11 @@ if TYPE_CHECKING:
 # What a record can say; as ext4 does, times beyond are moved to the nearest.
 _FIRST_TIME_NS = parse_time("0001-01-02T00:00:00.000000000Z")
 _LAST_TIME_NS = parse_time("9999-12-30T23:59:59.999999999Z")
+
+# relatime: a reading moves atime when that was not after the last change, or a day has passed.
+_ATIME_AGE_NS = 24 * 3600 * NS_PER_SECOND
+
+_SET_ID = stat.S_ISUID | stat.S_ISGID
 
 # They remove every attribute that their source lacks, and fail if one stays. To remove a derived one changes nothing.
 _MIRRORING_PROGRAMS = frozenset({"rsync"})
@@ -53,6 +62,8 @@ class ArtifactInode(Inode):
         super().__init__(number)
         self.mounted = mounted
         self.node = node
+        self.touched_ns = 0  # a ctime later than the recorded one
+        self._read_ns: int | None = None  # the atime, when a reading moved it
 
     def refresh(self) -> None:
         self.mounted.refresh()
@@ -77,9 +88,6 @@ class ArtifactInode(Inode):
             return self.value("type") or mime.guess_type(self.value("shown_mime_type"))
         return getattr(self.node, field)
 
-    def settled(self) -> None:
-        """A directory overrides this: a new file in it is recorded now, or gone."""
-
     # Attributes
 
     def attributes(self) -> EntryAttributes:
@@ -98,26 +106,66 @@ class ArtifactInode(Inode):
             gid=node.gid,
             size=node.size,
             mtime_ns=node.mtime_ns,
-            ctime_ns=node.ctime_ns,
-            atime_ns=node.atime_ns,
+            ctime_ns=max(node.ctime_ns, self.touched_ns),
+            atime_ns=self.atime_ns,
             links=self.links,
             rdev=node.rdev,
         )
 
     @property
+    def atime_ns(self) -> int:
+        """When it was read last, as far as anybody noted."""
+        if self._read_ns is not None:
+            return self._read_ns
+        known: int | None = self.value("atime_ns")
+        return self.node.created_ns if known is None else known
+
+    def accessed(self) -> None:
+        entry = self.attributes()
+        known_ns, now_ns = entry.st_atime_ns, self.mounted.clock()
+        if known_ns <= entry.st_mtime_ns or known_ns <= entry.st_ctime_ns or now_ns - known_ns > _ATIME_AGE_NS:
+            self._read_ns = now_ns
+            self.cached = None
+
+    @property
     def links(self) -> int:
         """How many names it has."""
-        return 0 if self.path is None else 1
+        return 0 if self.path is None else self.node.links
 
     def set_attributes(self, changes: dict[str, Any]) -> None:
         for name in ("mtime_ns", "atime_ns"):
             if name in changes:
                 changes[name] = min(max(changes[name], _FIRST_TIME_NS), _LAST_TIME_NS)
-        self.change({field: value for field, value in changes.items() if self._differs(field, value)})
+        if not changes or "uid" in changes or "gid" in changes:
+            changes.update(self.without_set_id())
+        if "atime_ns" in changes:
+            self._read_ns = None
+        differing = {field: value for field, value in changes.items() if self._differs(field, value)}
+        if differing:
+            self.change(differing)
+        else:
+            self.touch()
 
     def _differs(self, field: str, value: Any) -> bool:
         known = self.value(field)
         return bool(value != (stat.S_IMODE(known) if field == "mode" else known))
+
+    def touch(self) -> None:
+        """Move its ctime. To set what is so already does that too, and is worth no record."""
+        self.touched_ns = self.mounted.clock()
+        self.cached = None
+
+    def without_set_id(self) -> dict[str, Any]:
+        """Return which fields change when somebody else than the owner may have changed what it runs as.
+
+        We told the kernel that we do this (HANDLE_KILLPRIV_V2), which spares a request at each write.
+        """
+        mode = self.value("mode")
+        if not mode & _SET_ID or not stat.S_ISREG(mode):
+            return {}
+        # Set-group-id without execution by the group once meant mandatory locking, and stays.
+        gone = _SET_ID if mode & stat.S_IXGRP else stat.S_ISUID
+        return {"mode": stat.S_IMODE(mode) & ~gone} if mode & gone else {}
 
     def change(self, changes: dict[str, Any]) -> None:
         """Record changed fields."""
@@ -133,7 +181,8 @@ class ArtifactInode(Inode):
         """Change fields of a node that is in no tree any more, and so in no record."""
         for field, value in changes.items():
             setattr(self.node, field, value)
-        self.node.ctime_ns = self.mounted.clock()
+        if changes:
+            self.node.ctime_ns = self.mounted.clock()
 
     # Extended attributes
 

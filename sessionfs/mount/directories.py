@@ -1,4 +1,4 @@
-"""The directories of a session's live tree: making, removing and renaming what is in them."""
+"""The directories of a session's live tree: making, linking, removing and renaming what is in them."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ from collections.abc import Sequence
 from pyfuse3 import EntryAttributes
 
 from sessionfs.artifacts import Directory, Node
-from sessionfs.artifacts.node import format_mode, unusual
+from sessionfs.artifacts.node import KINDS, SPECIAL_KINDS, format_mode, unusual
 from sessionfs.clock import format_time
 from sessionfs.mount.artifacts import ArtifactInode, decode_name
 from sessionfs.mount.files import ArtifactFile
 from sessionfs.mount.handles import Handle
-from sessionfs.mount.inodes import KNOWN_SECONDS, UNKNOWN_SECONDS, Caller, Inode, error
+from sessionfs.mount.inodes import KNOWN_SECONDS, Caller, Inode, error
+
+_SPECIAL_KIND_OF = {KINDS[kind]: kind for kind in SPECIAL_KINDS}
 
 
 class ArtifactDirectory(ArtifactInode):
     """A directory.
 
-    ``unrecorded`` counts the files in it that are being written for the first time. Their records will move its
-    times, so the kernel may not keep its attributes until then.
+    A file that is created in it moves its times at once, and is recorded only when it is closed; ``entered_ns`` is that
+    moment. The record says it too, so that the times do not move again.
     """
 
     node: Directory
-    unrecorded = 0
+    entered_ns = 0
     missing_seconds = KNOWN_SECONDS
 
     @property
@@ -35,13 +37,19 @@ class ArtifactDirectory(ArtifactInode):
 
     @property
     def links(self) -> int:
-        return 0 if self.path is None else 2
+        return 0 if self.path is None else 2 + self.node.directory_count()
 
     def build(self) -> EntryAttributes:
         entry = super().build()
-        if self.unrecorded:
-            entry.attr_timeout = UNKNOWN_SECONDS
+        if self.entered_ns > self.node.ctime_ns:
+            entry.st_mtime_ns = self.entered_ns
+            entry.st_ctime_ns = max(entry.st_ctime_ns, self.entered_ns)
         return entry
+
+    def _entered(self) -> None:
+        """Note that an entry came or went that is in no record."""
+        self.entered_ns = self.mounted.clock()
+        self.cached = None
 
     # Looking
 
@@ -74,7 +82,7 @@ class ArtifactDirectory(ArtifactInode):
 
     async def make_node(self, name: bytes, mode: int, rdev: int, caller: Caller) -> Inode:
         if not stat.S_ISREG(mode):
-            raise error(errno.EPERM)
+            return self._make_special(name, mode, rdev, caller)
         file = self._add_file(name, mode, caller)
         handle = await file.open_new(0, caller)
         await file.store_version()
@@ -86,7 +94,8 @@ class ArtifactDirectory(ArtifactInode):
         mounted.check_writable()
         path = self._path_for(name)
         mounted.check_new(path)
-        now = format_time(mounted.clock())
+        self._entered()
+        now = format_time(self.entered_ns)
         node = Node(
             name=decode_name(name),
             ino=mounted.session.make_ino(),
@@ -99,12 +108,23 @@ class ArtifactDirectory(ArtifactInode):
             created_by=mounted.actor_of(caller),
         )
         mounted.session.tree.add_unrecorded(node, self.node)
-        self.unrecorded += 1
-        self.node.mtime = self.node.ctime = now
-        self.cached = None
         file = mounted.inode_of(node)
         assert isinstance(file, ArtifactFile)
         return file
+
+    def _make_special(self, name: bytes, mode: int, rdev: int, caller: Caller) -> Inode:
+        self.mounted.check_writable()
+        node = self.mounted.session.artifacts.make_special(
+            self._path_for(name),
+            _SPECIAL_KIND_OF[stat.S_IFMT(mode)],
+            rdev=rdev,
+            make_parents=False,
+            mode=stat.S_IMODE(mode),
+            uid=caller.uid,
+            gid=self._group(caller),
+        )
+        self.cached = None
+        return self.mounted.inode_of(node)
 
     def make_directory(self, name: bytes, mode: int, caller: Caller) -> Inode:
         self.mounted.check_writable()
@@ -134,6 +154,18 @@ class ArtifactDirectory(ArtifactInode):
     def _group(self, caller: Caller) -> int:
         return self.node.gid if self.node.mode & stat.S_ISGID else caller.gid
 
+    async def link(self, inode: Inode, name: bytes) -> None:
+        if not isinstance(inode, ArtifactInode) or inode.mounted is not self.mounted:
+            raise error(errno.EXDEV)
+        mounted = self.mounted
+        mounted.check_writable()
+        await mounted.record(inode.node)
+        source = inode.path
+        if source is None:
+            raise error(errno.ENOENT)
+        mounted.session.artifacts.link(source, self._path_for(name))
+        self.cached = inode.cached = None
+
     # Removing
 
     def remove(self, name: bytes) -> None:
@@ -153,50 +185,59 @@ class ArtifactDirectory(ArtifactInode):
         mounted.check_writable()
         if node.id:
             mounted.session.artifacts.delete(self._path_for(name))
+            self.cached = None
         else:
             mounted.session.tree.remove_unrecorded(node)
-            self.settled()
-        self.cached = None
+            self._entered()
         mounted.changed(node)
-
-    def settled(self) -> None:
-        """One of the files that were being written for the first time is recorded, or gone."""
-        self.unrecorded -= 1
-        self.cached = None
 
     # Renaming
 
     async def rename(self, name: bytes, target: Inode, new_name: bytes, *, replace: bool) -> None:
-        if not isinstance(target, ArtifactDirectory) or target.mounted is not self.mounted:
-            raise error(errno.EXDEV)
-        mounted = self.mounted
-        mounted.check_writable()
-        node = self._resolve(name)
-        if not node.id:
-            # Nothing may hang under a new name that a crash would take away with the old name's file.
-            await mounted.record(node)
-            mounted.refresh()
-            if self._resolve(name) is not node:
-                raise error(errno.ENOENT)
-        self._rename(name, node, target, new_name, replace=replace)
-
-    def _rename(self, name: bytes, node: Node, target: ArtifactDirectory, new_name: bytes, *, replace: bool) -> None:
-        mounted = self.mounted
+        target = self._same_session(target)
+        node = await self._recorded(name)
         source_path, target_path = self._path_for(name), target._path_for(new_name)
         replaced = target.node.entries().get(decode_name(new_name))
         if replaced is not None and not replace:
             raise error(errno.EEXIST)
-        hidden = replaced is not None and not replaced.id and not node.is_directory
-        if replaced is not None and hidden:
+        mounted = self.mounted
+        hidden = replaced if replaced is not None and not replaced.id and not node.is_directory else None
+        if hidden is not None:
             # No record knows it, so to history the name is free.
-            mounted.session.tree.remove_unrecorded(replaced)
+            mounted.session.tree.remove_unrecorded(hidden)
         try:
             mounted.session.artifacts.rename(source_path, target_path)
         except BaseException:
-            if replaced is not None and hidden:
-                mounted.session.tree.add_unrecorded(replaced, target.node)
+            if hidden is not None:
+                mounted.session.tree.add_unrecorded(hidden, target.node)
             raise
-        if hidden:
-            target.settled()
         self.cached = target.cached = None
         mounted.changed(node, replaced)
+
+    async def exchange(self, name: bytes, target: Inode, other_name: bytes) -> None:
+        target = self._same_session(target)
+        await self._recorded(name)
+        other = await target._recorded(other_name)
+        node = self._resolve(name)
+        self.mounted.session.artifacts.exchange(self._path_for(name), target._path_for(other_name))
+        self.cached = target.cached = None
+        self.mounted.changed(node, other)
+
+    def _same_session(self, target: Inode) -> ArtifactDirectory:
+        if not isinstance(target, ArtifactDirectory) or target.mounted is not self.mounted:
+            raise error(errno.EXDEV)
+        self.mounted.check_writable()
+        return target
+
+    async def _recorded(self, name: bytes) -> Node:
+        """Return what *name* is, after recording it.
+
+        Nothing may hang under a new name that a crash would take away with the old name's file.
+        """
+        node = self._resolve(name)
+        if not node.id:
+            await self.mounted.record(node)
+            self.mounted.refresh()
+            if self._resolve(name) is not node:
+                raise error(errno.ENOENT)
+        return node

@@ -26,17 +26,21 @@ class FileHandle(Handle):
         super().__init__(inode)
         self.writes = flags & os.O_ACCMODE != os.O_RDONLY
         self._appends = bool(flags & os.O_APPEND)
+        self._notes_access = not flags & os.O_NOATIME
         self._caller = caller
         self._failed = False  # the last close reported that it could not be stored
 
     async def read(self, offset: int, length: int) -> bytes:
-        return await self.inode.read(offset, length)
+        data = await self.inode.read(offset, length)
+        if self._notes_access:
+            self.inode.accessed()
+        return data
 
     async def write(self, offset: int, data: bytes) -> int:
-        return await self.inode.write(None if self._appends else offset, data)
+        return await self.inode.write(None if self._appends else offset, data, self._caller)
 
     async def truncate(self, size: int) -> None:
-        await self.inode.truncate(size)
+        await self.inode.truncate(size, self._caller)
 
     async def flush(self) -> None:
         """Make a version of what was written.

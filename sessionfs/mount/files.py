@@ -22,7 +22,7 @@ from sessionfs.artifacts.mime import SNIFFED_BYTES
 from sessionfs.mount.artifacts import ArtifactInode
 from sessionfs.mount.file_handles import FileHandle
 from sessionfs.mount.handles import Handle
-from sessionfs.mount.inodes import UNKNOWN_SECONDS, Caller, build_attributes
+from sessionfs.mount.inodes import Caller, build_attributes
 from sessionfs.mount.loop import holding, in_worker
 from sessionfs.objects import ObjectReader, Staged, Stored
 from sessionfs.oid import ObjectId
@@ -47,14 +47,13 @@ class ArtifactFile(ArtifactInode):
         self.pending: dict[str, Any] = {}  # fields that are in no record yet
         self._staged: Staged | None = None
         self._reader: tuple[ObjectId, ObjectReader] | None = None
-        self._changed_ns = 0
         self._writers: set[FileHandle] = set()
 
     # What it says about itself
 
     @property
     def unsettled(self) -> bool:
-        """Whether the next record will change what is shown: the kernel may not keep its attributes."""
+        """Whether something about it is in no record yet."""
         return self.dirty or bool(self.pending) or not self.node.id
 
     def value(self, field: str) -> Any:
@@ -72,10 +71,9 @@ class ArtifactFile(ArtifactInode):
             gid=self.value("gid"),
             size=self._shown_size(),
             mtime_ns=self.value("mtime_ns"),
-            ctime_ns=max(self._changed_ns, node.ctime_ns),
-            atime_ns=self.value("atime_ns"),
+            ctime_ns=max(node.ctime_ns, self.touched_ns),
+            atime_ns=self.atime_ns,
             links=self.links,
-            attr_seconds=UNKNOWN_SECONDS,
         )
 
     def change(self, changes: dict[str, Any]) -> None:
@@ -84,12 +82,9 @@ class ArtifactFile(ArtifactInode):
             return
         self.mounted.check_writable()
         self.mounted.check_fields(changes)
-        self.pending.update(changes)
-        self._touch()
-
-    def _touch(self) -> None:
-        self._changed_ns = self.mounted.clock()
-        self.cached = None
+        if changes:
+            self.pending.update(changes)
+            self.touch()
 
     # Opening and closing
 
@@ -98,7 +93,7 @@ class ArtifactFile(ArtifactInode):
         if writes or flags & os.O_TRUNC:
             self.mounted.check_writable()
         if flags & os.O_TRUNC:
-            await self.truncate(0, opening=True)
+            await self.truncate(0, caller, opening=True)
         return self._opened(flags, caller)
 
     async def open_new(self, flags: int, caller: Caller) -> FileHandle:
@@ -106,7 +101,6 @@ class ArtifactFile(ArtifactInode):
         self._staged = self.mounted.store.objects.stage()
         self.size = 0
         self.dirty, self.written = True, False
-        self._touch()
         return self._opened(flags | os.O_RDWR, caller)
 
     def _opened(self, flags: int, caller: Caller) -> FileHandle:
@@ -155,7 +149,7 @@ class ArtifactFile(ArtifactInode):
             self._reader = (oid, self.mounted.store.objects.open(oid))
         return self._reader[1].pread(length, offset)
 
-    async def write(self, offset: int | None, data: bytes) -> int:
+    async def write(self, offset: int | None, data: bytes, caller: Caller) -> int:
         """Write *data* at *offset* (None: at the end) and return its length."""
         self.mounted.check_writable()
         staged = await self._stage()
@@ -165,11 +159,11 @@ class ArtifactFile(ArtifactInode):
             check_artifact_size(self.mounted.store.config.max_artifact_bytes, end)
         staged.pwrite(data, start)
         self.size = max(self.size, end)
-        self._rewritten()
+        self._rewritten(caller)
         self.written = True
         return len(data)
 
-    async def truncate(self, size: int, *, opening: bool = False) -> None:
+    async def truncate(self, size: int, caller: Caller, *, opening: bool = False) -> None:
         """Set the length in bytes, for ``open`` or for ``truncate(2)``."""
         self.mounted.check_writable()
         if size > self._shown_size():
@@ -178,11 +172,11 @@ class ArtifactFile(ArtifactInode):
         staged.truncate(size)
         self.size = size
         self.written = not opening or (self.dirty and self.written)
-        self._rewritten()
+        self._rewritten(caller)
 
-    async def truncate_by_name(self, size: int) -> None:
+    async def truncate_by_name(self, size: int, caller: Caller) -> None:
         """Set the length in bytes; nobody will close it, so this is a version at once."""
-        await self.truncate(size)
+        await self.truncate(size, caller)
         try:
             await self.store_version()
         except Exception:
@@ -195,11 +189,13 @@ class ArtifactFile(ArtifactInode):
     def _shown_size(self) -> int:
         return self.node.size if self._staged is None else self.size
 
-    def _rewritten(self) -> None:
-        """Note that what is staged changed just now."""
+    def _rewritten(self, caller: Caller) -> None:
+        """Note that *caller* changed what is staged just now."""
         self.dirty = True
-        self._touch()
-        self.pending["mtime_ns"] = self._changed_ns
+        self.touch()
+        self.pending["mtime_ns"] = self.touched_ns
+        if caller.uid != 0:  # root has CAP_FSETID
+            self.pending.update(self.without_set_id())
 
     async def _stage(self, *, empty: bool = False) -> Staged:
         """Return the staged content, starting from the newest version unless it is to be *empty*."""
@@ -260,7 +256,7 @@ class ArtifactFile(ArtifactInode):
         fields = dict(self.pending)
         if is_new:
             known = {"mode": stat.S_IMODE(node.mode), "uid": node.uid, "gid": node.gid, "created_by": node.created_by}
-            fields = {**known, "mtime_ns": node.mtime_ns, **fields}
+            fields = {**known, "made_ns": node.created_ns, "mtime_ns": node.mtime_ns, **fields}
         mounted.session.artifacts.put(
             path,
             stored,
@@ -268,24 +264,17 @@ class ArtifactFile(ArtifactInode):
             head=head if is_new or node.mime_type is None else None,
             ino=node.ino,
             make_parents=False,
+            ctime_ns=max(node.ctime_ns, self.touched_ns),
             **fields,
         )
         self.pending.clear()
         self.dirty = self.written = False
         self.cached = None
-        if is_new:
-            self._settle()
-
-    def _settle(self) -> None:
-        parent = self.node.parent
-        directory = None if parent is None else self.mounted.known.get(parent)
-        if directory is not None:
-            directory.settled()
 
     def _record_pending(self) -> None:
         path = self.path
         assert path is not None
-        self.mounted.session.artifacts.change(path, **self.pending)
+        self.mounted.session.artifacts.change(path, **self.pending, ctime_ns=self.touched_ns)
         self.pending.clear()
         self.cached = None
 
@@ -303,7 +292,6 @@ class ArtifactFile(ArtifactInode):
         if not self.node.id and self.path is not None:
             parent, name = self.node.parent, self.node.name
             assert parent is not None
-            self._settle()
             self.mounted.session.tree.remove_unrecorded(self.node)
             self.mounted.invalidate_entry(parent, name)
 

@@ -32,6 +32,10 @@ _FIRST_FREE_NUMBER = 2  # 1 is the root of the mount
 
 STAT_BLOCK_BYTES = 512
 
+# What buffered writers (stdio, Python's open) take as their buffer: each write is a request here, and a larger buffer
+# would be given back to the system at every close (malloc's threshold is 128 KiB).
+PREFERRED_BYTES = 64 << 10
+
 
 class Caller(NamedTuple):
     """Who makes a request."""
@@ -85,10 +89,13 @@ class Inode:
         raise NotImplementedError
 
     def set_attributes(self, changes: dict[str, Any]) -> None:
-        """Set ``mode uid gid atime_ns mtime_ns``."""
+        """Set ``mode uid gid atime_ns mtime_ns``; nothing at all is ``chown(-1, -1)``."""
         raise error(errno.EPERM)
 
-    async def truncate_by_name(self, size: int) -> None:
+    def accessed(self) -> None:
+        """Note that it was read."""
+
+    async def truncate_by_name(self, size: int, caller: Caller) -> None:
         """Set the length in bytes, for ``truncate(2)``."""
         raise error(errno.EPERM)
 
@@ -114,7 +121,11 @@ class Inode:
         raise error(errno.EPERM)
 
     async def make_node(self, name: bytes, mode: int, rdev: int, caller: Caller) -> Inode:
-        """Make a file without opening it."""
+        """Make a file without opening it, or a special file."""
+        raise error(errno.EPERM)
+
+    async def link(self, inode: Inode, name: bytes) -> None:
+        """Make *name* in it another name of *inode*."""
         raise error(errno.EPERM)
 
     def make_directory(self, name: bytes, mode: int, caller: Caller) -> Inode:
@@ -135,6 +146,10 @@ class Inode:
 
     async def rename(self, name: bytes, target: Inode, new_name: bytes, *, replace: bool) -> None:
         """Move what *name* is to *new_name* in the directory *target*."""
+        raise error(errno.EPERM)
+
+    async def exchange(self, name: bytes, target: Inode, other_name: bytes) -> None:
+        """Let *name* and *other_name* in the directory *target* change places."""
         raise error(errno.EPERM)
 
     # Files and links
@@ -190,6 +205,7 @@ def build_attributes(
     entry.st_gid = gid
     entry.st_rdev = rdev
     entry.st_size = size
+    entry.st_blksize = PREFERRED_BYTES
     entry.st_blocks = -(-size // STAT_BLOCK_BYTES)
     entry.st_mtime_ns = mtime_ns
     entry.st_ctime_ns = ctime_ns

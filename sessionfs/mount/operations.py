@@ -144,17 +144,19 @@ class Operations(pyfuse3.Operations):
         found = self._at(inode)
         if fields.update_size:
             if fh is None:
-                await found.truncate_by_name(attr.st_size)
+                await found.truncate_by_name(attr.st_size, _caller(ctx))
             else:
                 await self._handles[fh].truncate(attr.st_size)
         changes = _changes(attr, fields)
-        if changes:
+        if changes or not fields.update_size:
             found.set_attributes(changes)
         return found.attributes()
 
     @answered
     async def readlink(self, inode: InodeT, ctx: RequestContext) -> FileNameT:
-        return FileNameT(self._at(inode).target())
+        found = self._at(inode)
+        found.accessed()
+        return FileNameT(found.target())
 
     # Making, renaming, removing
 
@@ -181,7 +183,9 @@ class Operations(pyfuse3.Operations):
     async def link(
         self, inode: InodeT, new_parent_inode: InodeT, new_name: FileNameT, ctx: RequestContext
     ) -> EntryAttributes:
-        raise FUSEError(errno.EPERM)  # what link(2) says where there are no hard links
+        found = self._at(inode)
+        await self._at(new_parent_inode).link(found, new_name)
+        return self._inodes.remember(found)
 
     @answered
     async def unlink(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
@@ -201,11 +205,13 @@ class Operations(pyfuse3.Operations):
         flags: FlagT,
         ctx: RequestContext,
     ) -> None:
-        if flags & ~pyfuse3.RENAME_NOREPLACE:
+        source, target = self._at(parent_inode_old), self._inodes.at(parent_inode_new)
+        if flags == pyfuse3.RENAME_EXCHANGE:
+            await source.exchange(name_old, target, name_new)
+        elif flags & ~pyfuse3.RENAME_NOREPLACE:
             raise FUSEError(errno.EINVAL)
-        target = self._inodes.at(parent_inode_new)
-        replace = not flags & pyfuse3.RENAME_NOREPLACE
-        await self._at(parent_inode_old).rename(name_old, target, name_new, replace=replace)
+        else:
+            await source.rename(name_old, target, name_new, replace=not flags)
 
     # Files
 
@@ -254,6 +260,7 @@ class Operations(pyfuse3.Operations):
         directory = self._directories[fh]
         inode = directory.inode
         inode.refresh()
+        inode.accessed()
         if start_id == 0:
             directory.names = [b".", b"..", *inode.names()]
         names = directory.names

@@ -120,7 +120,7 @@ class StatusFile(OfSession):
             self, self._content(), self._move, flags=flags, at_newline=True, limit_bytes=_MAX_STATUS_BYTES
         )
 
-    async def truncate_by_name(self, size: int) -> None:
+    async def truncate_by_name(self, size: int, caller: Caller) -> None:
         """Accept it: whoever empties it is about to write a word."""
 
     def _content(self) -> bytes:
@@ -215,7 +215,7 @@ class StateFile(OfSession):
             self.mounted.check_writable()
         return TextHandle(self, self._content(), self._set, flags=flags)
 
-    async def truncate_by_name(self, size: int) -> None:
+    async def truncate_by_name(self, size: int, caller: Caller) -> None:
         """Accept it: whoever empties it is about to write a value."""
         self.mounted.check_writable()
 
