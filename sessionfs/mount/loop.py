@@ -33,6 +33,8 @@ _STILL_SECONDS = 0.000_1
 # The loop has other work too: the ends of workers, watched changes, signals.
 _REQUESTS_PER_TURN = 32
 
+_FIRST_REQUEST_OF_KERNEL = 2  # the first is INIT, see ``connection``
+
 # select(2) cannot watch larger ones.
 _LAST_SELECTABLE = 1023
 
@@ -81,13 +83,16 @@ class _Lowlevel:
     current_trio_token = staticmethod(trio.lowlevel.current_trio_token)
     notify_closing = staticmethod(trio.lowlevel.notify_closing)
 
-    def __init__(self) -> None:
+    def __init__(self, take_over: Callable[[], None]) -> None:
+        self._take_over = take_over
         self._requests = 0
         self._stays_awake = len(os.sched_getaffinity(0)) > 1
 
     async def wait_readable(self, fd: int) -> None:
         """Return when a request is there, at once if one is there or comes very soon."""
         self._requests += 1
+        if self._requests == _FIRST_REQUEST_OF_KERNEL:
+            self._take_over()
         if self._requests % _REQUESTS_PER_TURN == 0:
             await trio.lowlevel.checkpoint()
         if fd > _LAST_SELECTABLE or not self._comes_soon(fd):
@@ -134,14 +139,18 @@ class _Trio(ModuleType):
     ClosedResourceError = trio.ClosedResourceError
     open_nursery = staticmethod(_open_nursery)
 
-    def __init__(self) -> None:
+    def __init__(self, take_over: Callable[[], None]) -> None:
         super().__init__("trio")
-        self.lowlevel = _Lowlevel()
+        self.lowlevel = _Lowlevel(take_over)
 
 
-def install() -> None:
-    """Make pyfuse3 read requests this way."""
-    vars(pyfuse3)["trio"] = _Trio()
+def install(take_over: Callable[[], None]) -> None:
+    """Make pyfuse3 read requests this way.
+
+    Args:
+        take_over: Called between libfuse's INIT and the first request of the kernel.
+    """
+    vars(pyfuse3)["trio"] = _Trio(take_over)
 
 
 def let_others_read() -> None:

@@ -15,9 +15,10 @@ import pyfuse3
 import trio
 
 from sessionfs.durable import BackgroundSync
-from sessionfs.errors import Error, Unsupported
+from sessionfs.errors import Error
 from sessionfs.mount import loop
 from sessionfs.mount.changes import Invalidator, Watcher
+from sessionfs.mount.connection import Connection
 from sessionfs.mount.operations import Operations
 from sessionfs.mount.view import View
 from sessionfs.store.store import Store
@@ -28,10 +29,6 @@ FILESYSTEM = "sessionfs"
 
 # How many requests may wait for workers at once.
 MAX_TASKS = 16
-
-
-class CannotMount(Unsupported):
-    """The system refused the mount."""
 
 
 def serve(
@@ -56,20 +53,16 @@ def serve(
         store.session(session)
     invalidator = Invalidator()
     view = View(store, invalidator, only=session)
-    loop.install()
     options = {"default_permissions", f"fsname={_option(store.path)}", f"subtype={FILESYSTEM}"}
-    try:
-        pyfuse3.init(Operations(view), mountpoint, options)
-    except RuntimeError as failure:
-        raise CannotMount(
-            f"the system refused to mount on {mountpoint}: {failure}; see the lines above, and whether you may use "
-            "/dev/fuse and fusermount3"
-        ) from failure
+    connection = Connection(mountpoint, options)
+    loop.install(connection.take_over)
+    pyfuse3.init(Operations(view), f"/dev/fd/{connection.fd}", set())
     background = BackgroundSync(store.unsynced, store.sync, store.config.sync_interval_ns)
     try:
         trio.run(partial(_serve, view, invalidator, ready))
     finally:
-        pyfuse3.close(unmount=True)
+        pyfuse3.close(unmount=False)
+        connection.unmount()
         background.stop()
         store.close()
 
