@@ -4,6 +4,10 @@ All handles of an inode share what is staged. It becomes one version when a desc
 ``write(2)`` calls it came from. A new file hangs in the tree unrecorded until then, and everything that is set on it
 meanwhile (``pending``) goes into the same record.
 
+Those who have a file open keep its content when another process stores a newer version (close-to-open): their inode is
+*retired*, and whoever looks the name up from then on gets another inode, with a number of its own for that while. Both
+may write; the last to close wins, and both are versions.
+
 Concurrency: everything runs on the loop's thread. Only hashing, compressing and copying of what is larger than
 INLINE_BYTES happens in a worker, with the inode's lock held; writers wait for that lock, and readers of staged content.
 """
@@ -12,7 +16,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import trio
 from pyfuse3 import EntryAttributes
@@ -35,6 +39,14 @@ if TYPE_CHECKING:
 INLINE_BYTES = 64 << 10
 
 
+class Content(NamedTuple):
+    """What is in a file."""
+
+    oid: ObjectId | None
+    size: int
+    mtime_ns: int
+
+
 class ArtifactFile(ArtifactInode):
     """A regular file."""
 
@@ -48,6 +60,8 @@ class ArtifactFile(ArtifactInode):
         self._staged: Staged | None = None
         self._reader: tuple[ObjectId, ObjectReader] | None = None
         self._writers: set[FileHandle] = set()
+        self._as_opened: Content | None = None
+        self.retired = False  # another process stored a newer version than those have who have this open
 
     # What it says about itself
 
@@ -59,8 +73,15 @@ class ArtifactFile(ArtifactInode):
     def value(self, field: str) -> Any:
         return self.pending[field] if field in self.pending else super().value(field)
 
+    @property
+    def content(self) -> Content:
+        """What is in it, for those who have it open; not what is staged."""
+        if self.retired and self._as_opened is not None:
+            return self._as_opened
+        return Content(self.node.oid, self.node.size, self.node.mtime_ns)
+
     def build(self) -> EntryAttributes:
-        if not self.unsettled:
+        if not self.unsettled and not self.retired:
             return super().build()
         node = self.node
         mode = stat.S_IFREG | stat.S_IMODE(self.value("mode"))
@@ -70,7 +91,7 @@ class ArtifactFile(ArtifactInode):
             uid=self.value("uid"),
             gid=self.value("gid"),
             size=self._shown_size(),
-            mtime_ns=self.value("mtime_ns"),
+            mtime_ns=self.pending.get("mtime_ns", self.content.mtime_ns),
             ctime_ns=max(node.ctime_ns, self.touched_ns),
             atime_ns=self.atime_ns,
             links=self.links,
@@ -105,6 +126,8 @@ class ArtifactFile(ArtifactInode):
 
     def _opened(self, flags: int, caller: Caller) -> FileHandle:
         handle = FileHandle(self, flags, caller)
+        if self.handles == 0:
+            self._as_opened = self.content
         self.handles += 1
         if handle.writes:
             self._writers.add(handle)
@@ -141,7 +164,7 @@ class ArtifactFile(ArtifactInode):
                 pass  # a worker has the staged content; taking its own lock would stop the whole loop
         if self._staged is not None:
             return self._staged.pread(length, offset)
-        oid = self.node.oid
+        oid = self._as_opened.oid if self._as_opened is not None else self.node.oid
         if oid is None:
             return b""
         if self._reader is None or self._reader[0] != oid:
@@ -187,7 +210,7 @@ class ArtifactFile(ArtifactInode):
             self._discard_staged()
 
     def _shown_size(self) -> int:
-        return self.node.size if self._staged is None else self.size
+        return self.content.size if self._staged is None else self.size
 
     def _rewritten(self, caller: Caller) -> None:
         """Note that *caller* changed what is staged just now."""
@@ -203,21 +226,20 @@ class ArtifactFile(ArtifactInode):
             return self._staged
         async with holding(self.lock):
             if self._staged is None:
-                objects, oid = self.mounted.store.objects, self.node.oid
-                if empty or oid is None or self.node.size == 0:
+                objects, (oid, size, _) = self.mounted.store.objects, self.content
+                if empty or oid is None or size == 0:
                     self._staged = objects.stage()
-                elif self.node.size <= INLINE_BYTES:
+                elif size <= INLINE_BYTES:
                     self._staged = objects.stage(oid)
                 else:
                     self._staged = await in_worker(objects.stage, oid)
                 self.size = self._staged.size
             return self._staged
 
-    def replaced_elsewhere(self) -> None:
-        """Another process stored a new version: it is the content now, unless this one is being written here."""
+    def retire(self) -> None:
+        """Go on with the content that it has: another process stored a newer version."""
+        self.retired = True
         self.cached = None
-        if not self.dirty and not self.lock.locked():
-            self._discard_staged()
 
     # Versions
 
@@ -270,6 +292,8 @@ class ArtifactFile(ArtifactInode):
         self.pending.clear()
         self.dirty = self.written = False
         self.cached = None
+        self._as_opened = Content(node.oid, node.size, node.mtime_ns)
+        mounted.stored_through(self)
 
     def _record_pending(self) -> None:
         path = self.path
@@ -288,7 +312,7 @@ class ArtifactFile(ArtifactInode):
         self.dirty = False
         self.pending.clear()
         self._discard_staged()
-        self.mounted.invalidate_content(self.node)  # the kernel has pages of what was not stored
+        self.mounted.forget_pages(self)  # the kernel has pages of what was not stored
         if not self.node.id and self.path is not None:
             parent, name = self.node.parent, self.node.name
             assert parent is not None

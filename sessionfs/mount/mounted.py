@@ -142,14 +142,29 @@ class MountedSession:
         self._invalidate(applied.node, content=content_changed)
         self._invalidate(applied.removed, content=False)
 
+    def stored_through(self, inode: ArtifactFile) -> None:
+        """Note a new version that came through *inode*; if that is retired, others have to hear of it."""
+        if self.known.get(inode.node) is not inode:
+            self._invalidate(inode.node, content=True)
+
     def _invalidate(self, node: Node | None, *, content: bool) -> None:
+        """Note that somebody else changed what is said about *node*, or its *content*."""
         inode = None if node is None else self.known.get(node)
         if inode is None:
             return
-        inode.cached = None
-        if isinstance(inode, ArtifactFile):
-            inode.replaced_elsewhere()
-        self._invalidator.inode(inode.number, content=content)
+        if content and isinstance(inode, ArtifactFile) and inode.handles:
+            self._retire(inode)
+        else:
+            inode.cached = None
+            self._invalidator.inode(inode.number, content=content)
+
+    def _retire(self, inode: ArtifactFile) -> None:
+        node = inode.node
+        inode.retire()
+        del self.known[node]
+        for directory, name in ((node.parent, node.name), *(node.others or ())):
+            if directory is not None:
+                self.invalidate_entry(directory, name)
 
     def invalidate_entry(self, directory: Directory, name: str) -> None:
         """Make the kernel forget what *name* is in *directory*."""
@@ -157,7 +172,7 @@ class MountedSession:
         if known is not None:
             self._invalidator.entry(known.number, name.encode("utf-8", "surrogateescape"))
 
-    def invalidate_content(self, node: Node) -> None:
-        """Make the kernel forget the content and attributes of *node*."""
-        self._invalidate(node, content=True)
-
+    def forget_pages(self, inode: ArtifactInode) -> None:
+        """Make the kernel forget the content and attributes of *inode*."""
+        inode.cached = None
+        self._invalidator.inode(inode.number, content=True)

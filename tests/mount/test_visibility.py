@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Callable
 from typing import Any
@@ -91,6 +92,41 @@ def test_an_open_file_goes_on(mounted: Mount) -> None:
         seen(lambda: not (mounted.artifacts / "f").exists())
         file.seek(0)
         assert file.read() == b"before"
+
+
+def test_an_open_file_keeps_its_content_when_a_newer_version_comes(mounted: Mount) -> None:
+    session = mounted.session()
+    old, new = b"before" * 1000, b"after"
+    put(session, "f", old)
+    path = mounted.artifacts / "f"
+    seen(path.exists)
+    with path.open("rb", buffering=0) as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
+        assert file.read(5) == b"befor"
+        put(session, "f", new)
+        seen(lambda: path.stat().st_size == len(new))
+        assert content(mounted, "f") == new
+        file.seek(0)
+        assert file.read() == mapped[:] == old
+        assert os.fstat(file.fileno()).st_size == len(old)
+    assert content(mounted, "f") == new
+
+
+def test_two_who_write_different_versions(mounted: Mount) -> None:
+    session = mounted.session()
+    put(session, "f", b"one")
+    path = mounted.artifacts / "f"
+    seen(path.exists)
+    with path.open("r+b", buffering=0) as first:
+        put(session, "f", b"two")
+        seen(lambda: path.read_bytes() == b"two")
+        with path.open("r+b", buffering=0) as second:
+            second.write(b"T")
+            first.write(b"O")
+            assert os.fstat(first.fileno()).st_size == 3
+        assert path.read_bytes() == b"Two"
+    seen(lambda: content(mounted, "f") == b"One")
+    session.refresh()
+    assert session.tree.resolve("f").version == 4
 
 
 def test_a_file_being_written_while_another_process_stores_it(mounted: Mount) -> None:
