@@ -1,79 +1,139 @@
 """Serving one mount until it ends: the process that ``daemon`` starts, or the foreground.
 
-However it ends - ``umount``, SIGTERM, SIGINT - what is written and not yet recorded becomes versions, and everything is
-synced. SIGKILL loses only what was not closed.
+However it ends - ``umount``, SIGTERM, SIGINT, SIGHUP - what is written and not yet recorded becomes versions, and
+everything is synced. SIGKILL loses only what was not closed.
 """
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import signal
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pyfuse3
 import trio
 
+from sessionfs.clock import file_clock, format_time
 from sessionfs.durable import BackgroundSync
+from sessionfs.durable.read_only import ReadOnlyDisk
 from sessionfs.errors import Error
-from sessionfs.mount import loop
+from sessionfs.mount import ask, inodes, loop
 from sessionfs.mount.changes import Invalidator, Watcher
 from sessionfs.mount.connection import Connection
+from sessionfs.mount.mountpoint import claim
 from sessionfs.mount.operations import Operations
+from sessionfs.mount.options import MountOptions, fuse_options
+from sessionfs.mount.shown import Shown
+from sessionfs.mount.table import find_mount
 from sessionfs.mount.view import View
 from sessionfs.store.store import Store
 
 log = logging.getLogger(__name__)
 
-FILESYSTEM = "sessionfs"
-
 # How many requests may wait for workers at once.
 MAX_TASKS = 16
+
+# The last one comes when the terminal of a mount in the foreground closes.
+_ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+# How long the kernel may keep what it was told where no changes can be watched: a store that cannot be written, and
+# that is a copy without the directory ``changed``.
+_UNWATCHED_SECONDS = 1.0
 
 
 def serve(
     store_path: str,
     mountpoint: str,
+    options: MountOptions,
     *,
-    session: str | None = None,
     ready: Callable[[], None],
+    log_path: str | None = None,
 ) -> None:
     """Mount the store and answer requests until it is unmounted.
 
     Args:
-        session: Mount this session only.
         ready: Called once the mount answers.
+        log_path: Where this process logs, if that is a file: the mount says so to whoever asks.
 
     Raises:
         CannotMount: The system refused.
+        MountpointTaken, BadMountpoint, NoMountpoint, MountDenied: Nothing can be mounted there.
         Error: The store cannot be opened, or something could not be stored at the end.
     """
-    store = Store(store_path)
-    if session is not None:
-        store.session(session)
+    store = Store(store_path, disk=ReadOnlyDisk() if options.read_only else None, clock=file_clock)
+    if options.session is not None:
+        store.session(options.session)
+    watcher = _watch(store, options)
+    inodes.show(Shown(options.uid, options.gid, options.umask, _cache_seconds(options, watcher)))
     invalidator = Invalidator()
-    view = View(store, invalidator, only=session)
-    options = {"default_permissions", f"fsname={_option(store.path)}", f"subtype={FILESYSTEM}"}
-    connection = Connection(mountpoint, options)
+    view = View(store, invalidator, only=options.session)
+    _tell(view, options, log_path)
+    with claim(mountpoint, store.path):
+        connection = Connection(mountpoint, fuse_options(options, store.path))
+        device = _device(mountpoint)
     loop.install(connection.take_over)
     pyfuse3.init(Operations(view), f"/dev/fd/{connection.fd}", set())
     background = BackgroundSync(store.unsynced, store.sync, store.config.sync_interval_ns)
     try:
-        trio.run(partial(_serve, view, invalidator, ready))
+        trio.run(partial(_serve, view, invalidator, watcher, ready))
     finally:
         pyfuse3.close(unmount=False)
-        connection.unmount()
+        # It may have been detached, and another store mounted there since.
+        if device is not None and _device(mountpoint) == device:
+            connection.unmount()
         background.stop()
         store.close()
 
 
-async def _serve(view: View, invalidator: Invalidator, ready: Callable[[], None]) -> None:
-    watcher = Watcher(view.store.layout.changed)
+def _watch(store: Store, options: MountOptions) -> Watcher | None:
+    """Return what watches the store; None where that is impossible, because it cannot even be prepared."""
+    changed = store.layout.changed
+    return Watcher(changed) if os.path.isdir(changed) or not options.read_only else None
+
+
+def _cache_seconds(options: MountOptions, watcher: Watcher | None) -> float | None:
+    if watcher is not None:
+        return options.cache_seconds
+    return _UNWATCHED_SECONDS if options.cache_seconds is None else min(options.cache_seconds, _UNWATCHED_SECONDS)
+
+
+def _device(mountpoint: str) -> str | None:
+    mount = find_mount(mountpoint)
+    return None if mount is None else mount.device
+
+
+def _tell(view: View, options: MountOptions, log_path: str | None) -> None:
+    """Let the mount's root say what :mod:`sessionfs.mount.ask` asks it."""
+    about = {
+        "pid": os.getpid(),
+        "since": format_time(view.started_ns),
+        "session": options.session,
+        "options": options.words(),
+        "log": log_path,
+    }
+
+    def stats_until_now() -> dict[str, Any]:
+        document = view.stats.document()
+        view.stats.reset()
+        return document
+
+    view.told[ask.ABOUT] = lambda: json.dumps(about).encode()
+    view.told[ask.STATS] = lambda: json.dumps(view.stats.document()).encode()
+    view.told[ask.RESET_STATS] = lambda: json.dumps(stats_until_now()).encode()
+
+
+async def _serve(view: View, invalidator: Invalidator, watcher: Watcher | None, ready: Callable[[], None]) -> None:
     invalidator.start()
     try:
         async with trio.open_nursery() as nursery:
             await nursery.start(_end_on_signal)
-            nursery.start_soon(watcher.watch, view.session_changed)
+            if watcher is not None:
+                nursery.start_soon(watcher.watch, view.session_changed)
             nursery.start_soon(_announce, ready)
             await pyfuse3.main(max_tasks=MAX_TASKS)
             nursery.cancel_scope.cancel()
@@ -88,7 +148,9 @@ async def _announce(ready: Callable[[], None]) -> None:
 
 
 async def _end_on_signal(task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    # What is ignored stays ignored: nohup(1) does that to SIGHUP, a shell to SIGINT of what it runs with "&".
+    ending = [number for number in _ENDING_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    with trio.open_signal_receiver(*ending) as signals:
         task_status.started()
         async for _ in signals:
             pyfuse3.terminate()
@@ -102,8 +164,3 @@ async def store_everything(view: View) -> None:
             await file.store_version()
         except Error as failure:
             log.error("%s could not be stored: %s", file.path, failure)
-
-
-def _option(text: str) -> str:
-    """Return *text* as the value of a mount option: a comma would end it, and libfuse takes ASCII."""
-    return text.encode("ascii", "backslashreplace").decode().replace("\\", "\\\\").replace(",", "\\,")
