@@ -386,21 +386,19 @@ class Tree:
         Returns:
             The root as an entry, and the name of the table; None when no inode has had several names.
         """
-        self._write(self.root, put_tree)
+        for directory in reversed(_unwritten(self.root)):
+            self._write(directory, put_tree)
         return entry_of(self.root), self.root.source.write(put_tree)
 
     def unwritten_count(self) -> int:
         """Return how many entries :meth:`write` would have to write."""
         source = self.root.source
-        return _unwritten_count(self.root) + (len(source.nodes()) if source.is_changed else 0)
+        linked_count = len(source.nodes()) if source.is_changed else 0
+        return linked_count + sum(len(directory.entries()) for directory in _unwritten(self.root))
 
     def _write(self, directory: Directory, put_tree: Callable[[bytes], ObjectId]) -> None:
-        if directory.tree is not None:
-            return
         entries = []
         for name, node in sorted(directory.entries().items()):
-            if isinstance(node, Directory):
-                self._write(node, put_tree)
             if directory.source.holds(node):
                 entries.append(pointer_to(name, node))
             elif node.id:
@@ -562,10 +560,17 @@ class Tree:
 
 def _places(directory: Directory) -> Iterator[tuple[Directory, str, Node]]:
     """Yield every name below *directory*: the directory it is in, the name, and the node; sorted, parents first."""
-    for name, node in sorted(directory.entries().items()):
-        yield directory, name, node
-        if isinstance(node, Directory):
-            yield from _places(node)
+    # A tree may be deeper than Python's stack.
+    waiting = [(directory, iter(sorted(directory.entries().items())))]
+    while waiting:
+        above, entries = waiting[-1]
+        for name, node in entries:
+            yield above, name, node
+            if isinstance(node, Directory):
+                waiting.append((node, iter(sorted(node.entries().items()))))
+                break
+        else:
+            waiting.pop()
 
 
 def _path_below(root: Node, node: Node) -> str | None:
@@ -584,8 +589,9 @@ def _check_not_below(path: str, other: str) -> None:
         raise IntoItself(f"{text_of(path)!r} cannot be moved below itself, to {text_of(other)!r}")
 
 
-def _unwritten_count(directory: Directory) -> int:
-    if directory.tree is not None:
-        return 0
-    entries = directory.entries().values()
-    return len(entries) + sum(_unwritten_count(node) for node in entries if isinstance(node, Directory))
+def _unwritten(root: Directory) -> list[Directory]:
+    """Return the directories whose tree objects do not say what is so, each before those below it."""
+    found = [root] if root.tree is None else []
+    for directory in found:
+        found += [node for node in directory.entries().values() if isinstance(node, Directory) and node.tree is None]
+    return found

@@ -122,15 +122,16 @@ class _SessionCheck:
 
     def _tree(self, record: Record, oid: ObjectId | None) -> Iterator[Fault]:
         """Check that the tree objects below a snapshot are there; each once per session."""
-        if oid is None or oid in self._trees_seen:
-            return
-        self._trees_seen.add(oid)
-        missing = list(self._needs(record, oid, "tree", "a tree of its snapshot"))
-        yield from missing
-        if missing or oid in self._found.damaged:
-            return
-        for entry in decode_tree(self._store.objects.read_json("tree", oid)):
-            yield from self._tree(record, entry.tree)
+        waiting = [oid]
+        while waiting:
+            tree = waiting.pop()
+            if tree is None or tree in self._trees_seen:
+                continue
+            self._trees_seen.add(tree)
+            missing = list(self._needs(record, tree, "tree", "a tree of its snapshot"))
+            yield from missing
+            if not missing and tree not in self._found.damaged:
+                waiting += [entry.tree for entry in decode_tree(self._store.objects.read_json("tree", tree))]
 
     def _needs(self, record: Record, oid: ObjectId, kind: str, role: str) -> Iterator[Fault]:
         if self._found.has(oid, kind):
