@@ -5,24 +5,22 @@
 ``linked``  inodes with several names
 ``events``  what the ``artifact.*`` records say
 ``tree``    what they add up to
+``rules``   which changes of it are allowed
 ``mime``    guessing types
 """
 
-from sessionfs.artifacts import events, mime, names
+from sessionfs.artifacts import events, mime, names, rules
 from sessionfs.artifacts.names import BadName, NameTooLong, check_path, from_text, text_of
 from sessionfs.artifacts.node import DamagedTree, Directory, Entry, Node
-from sessionfs.artifacts.tree import (
-    Applied,
+from sessionfs.artifacts.rules import (
     ArtifactExists,
     DirectoryNotEmpty,
     IntoItself,
     IsADirectory,
     LinkedDirectory,
-    NoSuchArtifact,
-    NotADirectory,
     TooManyLinks,
-    Tree,
 )
+from sessionfs.artifacts.tree import Applied, NoSuchArtifact, NotADirectory, Tree
 
 __all__ = [
     "Applied",
@@ -46,5 +44,6 @@ __all__ = [
     "from_text",
     "mime",
     "names",
+    "rules",
     "text_of",
 ]

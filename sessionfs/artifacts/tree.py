@@ -1,8 +1,8 @@
 """The tree of a session: what the ``artifact.*`` records add up to.
 
 The methods ``store update rename delete`` apply one record each; they are called for records that are in the log,
-whoever wrote them, and by nobody else. Whether a change is allowed is asked before its record is written, with the
-``check_*`` methods.
+whoever wrote them, and by nobody else. Whether a change is allowed is asked before its record is written, see
+:mod:`sessionfs.artifacts.rules`.
 """
 
 from __future__ import annotations
@@ -28,13 +28,10 @@ from sessionfs.artifacts.node import (
     pointer_to,
     unusual,
 )
-from sessionfs.errors import Conflict, Denied, InvalidInput, NotFound
+from sessionfs.errors import InvalidInput, NotFound
 from sessionfs.oid import ObjectId
 
 ROOT_INO = 1
-
-# What ext4 allows; programs that make many links (backups) know how to go on after EMLINK.
-MAX_LINKS = 65_000
 
 
 class NoSuchArtifact(NotFound, KeyError):
@@ -45,38 +42,6 @@ class NotADirectory(InvalidInput):
     """A file stands where a directory is needed."""
 
     errno = errno.ENOTDIR
-
-
-class IsADirectory(InvalidInput):
-    """A directory stands where a file is needed."""
-
-    errno = errno.EISDIR
-
-
-class ArtifactExists(Conflict):
-    """The path is taken."""
-
-
-class DirectoryNotEmpty(Conflict):
-    """The directory has entries."""
-
-    errno = errno.ENOTEMPTY
-
-
-class IntoItself(InvalidInput):
-    """A directory cannot be moved or copied below itself."""
-
-
-class LinkedDirectory(Denied):
-    """A directory has one name only."""
-
-    errno = errno.EPERM
-
-
-class TooManyLinks(Conflict):
-    """An inode cannot have more names."""
-
-    errno = errno.EMLINK
 
 
 class Applied(NamedTuple):
@@ -157,7 +122,7 @@ class Tree:
         return node
 
     def walk(self, path: str = "") -> Iterator[tuple[str, Node]]:
-        """Yield what is below *path* with its path, sorted, each directory before what it holds; a file yields itself."""
+        """Yield what is below *path*, with its path; sorted, a directory before what it holds. A file yields itself."""
         start = self.resolve(path)
         if not isinstance(start, Directory):
             yield path, start
@@ -175,131 +140,6 @@ class Tree:
                 if found is node:
                     return _path_below(self.root, node)
         return path
-
-    # Asking before a record is written
-
-    def check_file(self, path: str) -> Node | None:
-        """Return the file at *path*, None if there is nothing and its parent may be made.
-
-        Raises:
-            IsADirectory: A directory or special file is there.
-            NotADirectory: One of its parents is no directory.
-        """
-        node = self.find(path)
-        if node is None:
-            self.check_parents(path)
-        elif not node.is_file:
-            raise IsADirectory(f"{text_of(path)!r} is a {node.kind}, not a file")
-        return node
-
-    def check_free(self, path: str) -> None:
-        """Check that something new can be made at *path*.
-
-        Raises:
-            ArtifactExists: Something is there.
-            NotADirectory: One of its parents is no directory.
-        """
-        node = self.find(path)
-        if node is not None:
-            raise ArtifactExists(f"there is already a {node.kind} {text_of(path)!r}")
-        self.check_parents(path)
-
-    def check_parents(self, path: str) -> None:
-        """Check that everything above *path* is a directory or missing."""
-        parent, _ = split(path)
-        while parent:
-            node = self.find(parent)
-            if node is not None:
-                if not node.is_directory:
-                    raise NotADirectory(f"{text_of(parent)!r} is a {node.kind}, so it cannot hold {text_of(path)!r}")
-                return
-            parent, _ = split(parent)
-
-    def missing_parents(self, path: str) -> list[str]:
-        """Return the directories above *path* that do not exist, outermost first."""
-        missing: list[str] = []
-        parent, _ = split(path)
-        while parent and self.find(parent) is None:
-            missing.append(parent)
-            parent, _ = split(parent)
-        return missing[::-1]
-
-    def check_link(self, source: str, target: str) -> None:
-        """Check that *target* can become another name of the inode at *source*.
-
-        Raises:
-            NoSuchArtifact: There is no *source*, or no directory for *target*.
-            ArtifactExists, NotADirectory: As :meth:`check_free`.
-            LinkedDirectory, TooManyLinks: The inode cannot have another name.
-        """
-        node = self.resolve(source)
-        self._check_place(source, target)
-        self.check_free(target)
-        if node.is_directory:
-            raise LinkedDirectory(f"{text_of(source)!r} is a directory, so it cannot have another name")
-        if node.links >= MAX_LINKS:
-            raise TooManyLinks(f"{text_of(source)!r} has {node.links} names already; more are not possible")
-
-    def check_rename(self, source: str, target: str) -> bool:
-        """Check that *source* can be renamed to *target*, by the rules of rename(2).
-
-        Returns:
-            False if they are the same artifact, so that nothing is to be done.
-
-        Raises:
-            NoSuchArtifact: There is no *source*, or no directory for *target*.
-            IsADirectory, NotADirectory, DirectoryNotEmpty: What is at *target* cannot be replaced by it.
-            IntoItself: *target* is below *source*.
-        """
-        node = self.resolve(source)
-        if target == source:
-            return False
-        _check_not_below(source, target)
-        self._check_place(source, target)
-        replaced = self.find(target)
-        if replaced is None:
-            return True
-        if isinstance(replaced, Directory):
-            if not node.is_directory:
-                raise IsADirectory(f"{text_of(target)!r} is a directory; {text_of(source)!r} cannot replace it")
-            self.check_empty(replaced)
-        elif node.is_directory:
-            raise NotADirectory(f"{text_of(target)!r} is a {replaced.kind}; a directory cannot replace it")
-        return replaced is not node
-
-    def check_exchange(self, first: str, second: str) -> bool:
-        """Check that *first* and *second* can change places.
-
-        Returns:
-            False if they are the same artifact, so that nothing is to be done.
-
-        Raises:
-            NoSuchArtifact: One of them is missing.
-            IntoItself: One is below the other.
-        """
-        same = self.resolve(first) is self.resolve(second)
-        if first != second:
-            _check_not_below(first, second)
-            _check_not_below(second, first)
-        return not same
-
-    def _check_place(self, source: str, target: str) -> None:
-        """Check that there is a directory for *target*."""
-        self.check_parents(target)
-        parent, _ = split(target)
-        if self.find(parent) is None:
-            raise NoSuchArtifact(f"there is no directory {text_of(parent)!r} for {text_of(source)!r}")
-
-    def check_empty(self, directory: Directory) -> None:
-        """Check that *directory* has no entries.
-
-        Raises:
-            DirectoryNotEmpty: It has.
-        """
-        if directory.entries():
-            raise DirectoryNotEmpty(
-                f"the directory {text_of(directory.path)!r} is not empty: it has {len(directory.entries())} entries"
-            )
 
     # Applying records
 
@@ -582,11 +422,6 @@ def _path_below(root: Node, node: Node) -> str | None:
             return None
         at = at.parent
     return "/".join(reversed(names))
-
-
-def _check_not_below(path: str, other: str) -> None:
-    if other.startswith(path + "/"):
-        raise IntoItself(f"{text_of(path)!r} cannot be moved below itself, to {text_of(other)!r}")
 
 
 def _unwritten(root: Directory) -> list[Directory]:

@@ -21,6 +21,7 @@ from sessionfs.artifacts import (
     check_path,
     events,
     mime,
+    rules,
     text_of,
 )
 from sessionfs.artifacts.names import MAX_PATH_BYTES, NameTooLong, encode
@@ -102,7 +103,7 @@ class Artifacts:
             fields["mime_type"] = None if found == mime.UNKNOWN else found
         with session.writing():
             session.check_writable()
-            known = session.tree.check_file(path)
+            known = rules.check_file(session.tree, path)
             self._check_limits(known, stored.size)
             records = self._missing_parents(path, make_parents) if known is None else []
             if known is None or not known.id:
@@ -178,7 +179,7 @@ class Artifacts:
         source, target = check_path(source), check_path(target)
         with session.writing():
             session.check_writable()
-            session.tree.check_link(source, target)
+            rules.check_link(session.tree, source, target)
             node = session.tree.resolve(source)
             self._check_limits(None, node.size)
             data = events.Stored(path=text_of(target), kind=node.kind, link=text_of(source))
@@ -194,7 +195,7 @@ class Artifacts:
         first, second = check_path(first), check_path(second)
         with session.writing():
             session.check_writable()
-            if not session.tree.check_exchange(first, second):
+            if not rules.check_exchange(session.tree, first, second):
                 return session.tree.resolve(first)
             data = events.Renamed(path=text_of(first), to=text_of(second), exchange=True)
             return _node(session.append("artifact.renamed", data))
@@ -212,9 +213,9 @@ class Artifacts:
             node = session.tree.resolve(source)
             records: list[Change] = []
             if make_parents and not target.startswith(source + "/"):
-                session.tree.check_parents(target)
+                rules.check_parents(session.tree, target)
                 records = self._missing_parents(target, True)
-            if not records and not session.tree.check_rename(source, target):
+            if not records and not rules.check_rename(session.tree, source, target):
                 return node
             data = events.Renamed(path=text_of(source), to=text_of(target))
             return _node(session.append_all([*records, ("artifact.renamed", data)])[-1])
@@ -234,10 +235,10 @@ class Artifacts:
             if target == source or target.startswith(source + "/"):
                 raise IntoItself(f"{text_of(source)!r} cannot be copied to itself or below itself")
             if node.is_file:
-                known = session.tree.check_file(target)
+                known = rules.check_file(session.tree, target)
                 self._check_limits(known, node.size)
             else:
-                session.tree.check_free(target)
+                rules.check_free(session.tree, target)
                 known = None
             nodes = list(session.tree.walk(source)) if node.is_directory else []
             self._check_copied([node, *(below for _, below in nodes)], known)
@@ -264,7 +265,7 @@ class Artifacts:
             node = session.tree.resolve(path)
             if isinstance(node, Directory):
                 if not recursive:
-                    session.tree.check_empty(node)
+                    rules.check_empty(node)
                 # Read before it is written down: a tree that cannot be read cannot be taken out of the counts.
                 for _ in session.tree.walk(path):
                     pass
@@ -296,7 +297,7 @@ class Artifacts:
         ino = attributes.get("ino")
         with session.writing():
             session.check_writable()
-            session.tree.check_free(path)
+            rules.check_free(session.tree, path)
             if kind != "directory":
                 self._check_limits(None, 0)
             records = self._missing_parents(path, make_parents)
@@ -310,7 +311,7 @@ class Artifacts:
             NoSuchArtifact: There are some, and they are not *allowed* to be made.
         """
         session = self._session
-        missing = session.tree.missing_parents(path)
+        missing = rules.missing_parents(session.tree, path)
         if missing and not allowed:
             session.tree.resolve(missing[0])  # raises, naming it
         return [
@@ -391,8 +392,8 @@ def encode_attributes(attributes: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         attributes: Any of ``mode`` (permission bits), ``uid``, ``gid``, ``mtime_ns``, ``atime_ns``, ``ctime_ns``
-            (when it is not now), ``type``, ``mime_type``, ``description``, ``tags``, ``metadata``, ``xattrs`` (name to bytes), ``parent`` (id of the
-            artifact this one was made from).
+            (when it is not now), ``type``, ``mime_type``, ``description``, ``tags``, ``metadata``, ``xattrs`` (name to
+            bytes), ``parent`` (id of the artifact this one was made from).
 
     Raises:
         BadAttribute, BadField: There is no such attribute, or it cannot have that value.

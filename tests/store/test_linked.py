@@ -10,7 +10,7 @@ from sessionfs.artifacts import (
     LinkedDirectory,
     NoSuchArtifact,
     TooManyLinks,
-    tree,
+    rules,
 )
 from sessionfs.errors import InvalidInput
 from sessionfs.fsck import check
@@ -107,7 +107,7 @@ def test_links_that_are_refused(session, monkeypatch):
     ):
         with pytest.raises(error):
             session.artifacts.link(source, target)
-    monkeypatch.setattr(tree, "MAX_LINKS", 2)
+    monkeypatch.setattr(rules, "MAX_LINKS", 2)
     session.artifacts.link("a", "b")
     with pytest.raises(TooManyLinks, match="2 names"):
         session.artifacts.link("b", "c")
