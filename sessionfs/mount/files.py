@@ -16,12 +16,14 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
+from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import trio
 from pyfuse3 import EntryAttributes
 
-from sessionfs.artifacts import Node
 from sessionfs.artifacts.mime import SNIFFED_BYTES
 from sessionfs.mount.artifacts import ArtifactInode
 from sessionfs.mount.file_handles import FileHandle
@@ -33,10 +35,12 @@ from sessionfs.oid import ObjectId
 from sessionfs.store.artifacts import check_artifact_size
 
 if TYPE_CHECKING:
-    from sessionfs.mount.mounted import MountedSession
+    pass
 
 # Up to here hashing and compressing cost less than handing them to a thread and back (about 100 us).
 INLINE_BYTES = 64 << 10
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Content(NamedTuple):
@@ -48,20 +52,25 @@ class Content(NamedTuple):
 
 
 class ArtifactFile(ArtifactInode):
-    """A regular file."""
+    """A regular file.
 
-    def __init__(self, number: int, mounted: MountedSession, node: Node) -> None:
-        super().__init__(number, mounted, node)
-        self.lock = trio.Lock()
-        self.size = node.size  # of what is staged
-        self.dirty = False  # what is staged differs from the newest version
-        self.written = False  # …and not only because it was created, or truncated when it was opened
-        self.pending: dict[str, Any] = {}  # fields that are in no record yet
-        self._staged: Staged | None = None
-        self._reader: tuple[ObjectId, ObjectReader] | None = None
-        self._writers: set[FileHandle] = set()
-        self._as_opened: Content | None = None
-        self.retired = False  # another process stored a newer version than those have who have this open
+    Most files are only looked at, tens of thousands at a time: these hold nothing but what every inode does.
+    """
+
+    size = 0  # of what is staged
+    dirty = False  # what is staged differs from the newest version
+    written = False  # …and not only because it was created, or truncated when it was opened
+    pending: Mapping[str, Any] = _NOTHING  # fields that are in no record yet
+    retired = False  # another process stored a newer version than those have who have this open
+    _staged: Staged | None = None
+    _reader: tuple[ObjectId, ObjectReader] | None = None
+    _writers: frozenset[FileHandle] = frozenset()
+    _as_opened: Content | None = None
+
+    @cached_property
+    def lock(self) -> trio.Lock:
+        """Held while a worker has the staged content."""
+        return trio.Lock()
 
     # What it says about itself
 
@@ -104,7 +113,7 @@ class ArtifactFile(ArtifactInode):
         self.mounted.check_writable()
         self.mounted.check_fields(changes)
         if changes:
-            self.pending.update(changes)
+            self.pending = {**self.pending, **changes}
             self.touch()
 
     # Opening and closing
@@ -130,13 +139,13 @@ class ArtifactFile(ArtifactInode):
             self._as_opened = self.content
         self.handles += 1
         if handle.writes:
-            self._writers.add(handle)
+            self._writers |= {handle}
         return handle
 
     def closed(self, handle: FileHandle) -> None:
         """Note that *handle* is gone."""
         self.handles -= 1
-        self._writers.discard(handle)
+        self._writers -= {handle}
         if self.handles == 0:
             self._discard_staged()
             self._close_reader()
@@ -216,9 +225,8 @@ class ArtifactFile(ArtifactInode):
         """Note that *caller* changed what is staged just now."""
         self.dirty = True
         self.touch()
-        self.pending["mtime_ns"] = self.touched_ns
-        if caller.uid != 0:  # root has CAP_FSETID
-            self.pending.update(self.without_set_id())
+        set_id = {} if caller.uid == 0 else self.without_set_id()  # root has CAP_FSETID
+        self.pending = {**self.pending, "mtime_ns": self.touched_ns, **set_id}
 
     async def _stage(self, *, empty: bool = False) -> Staged:
         """Return the staged content, starting from the newest version unless it is to be *empty*."""
@@ -289,7 +297,7 @@ class ArtifactFile(ArtifactInode):
             ctime_ns=max(node.ctime_ns, self.touched_ns),
             **fields,
         )
-        self.pending.clear()
+        self.pending = _NOTHING
         self.dirty = self.written = False
         self.cached = None
         self._as_opened = Content(node.oid, node.size, node.mtime_ns)
@@ -299,7 +307,7 @@ class ArtifactFile(ArtifactInode):
         path = self.path
         assert path is not None
         self.mounted.session.artifacts.change(path, **self.pending, ctime_ns=self.touched_ns)
-        self.pending.clear()
+        self.pending = _NOTHING
         self.cached = None
 
     def give_up_unless_written_by_others(self, handle: FileHandle) -> None:
@@ -310,7 +318,7 @@ class ArtifactFile(ArtifactInode):
     def give_up(self) -> None:
         """Let go of what could not be recorded; a file that never was in a record goes altogether."""
         self.dirty = False
-        self.pending.clear()
+        self.pending = _NOTHING
         self._discard_staged()
         self.mounted.forget_pages(self)  # the kernel has pages of what was not stored
         if not self.node.id and self.path is not None:
