@@ -23,8 +23,8 @@ _CLOCK_REALTIME_COARSE = 5  # linux/time.h; Python has no name for it
 def file_clock() -> int:
     """Return the time that the kernel gives to files, which moves in steps of 1 to 10 ms.
 
-    The kernel itself says what "now" is in ``utimensat``. A finer clock beside it would make what was touched later look
-    older.
+    The kernel itself says what "now" is in ``utimensat``. A finer clock beside it would make what was touched later
+    look older.
     """
     return time.clock_gettime_ns(_CLOCK_REALTIME_COARSE)
 

@@ -45,6 +45,7 @@ class Stored(Attributes, omit_defaults=True, kw_only=True):
     rdev: int = 0
     link: str | None = None  # this is another name of the artifact at that path, and nothing else is said
     created_at: str | None = None  # of a new artifact, when it was made before it was recorded
+    entered: str | None = None  # with created_at: what its directory's times become, if they do
     created_by: str | None = None  # when it is not the record's actor
 
 

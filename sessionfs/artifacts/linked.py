@@ -1,9 +1,9 @@
 """Inodes with several names (hard links), and where the directories of a tree are read from.
 
 What is said about an inode - its content, mode, times - is said once. While it has one name, that name's entry says
-it. From its second name on, it stands in a table of its session, and all its names are entries that only point there: a
-change through one name is a change of all, in directories that nobody has read too. It stays in the table until its last
-name is gone.
+it. From its second name on, it stands in a table of its session, and all its names are entries that only point there:
+a change through one name is a change of all, in directories that nobody has read too. It stays in the table until its
+last name is gone.
 
 The table is a tree object like any other, its names the inode numbers; a snapshot names it.
 """

@@ -289,9 +289,12 @@ class Tree:
                 node, replaced = replaced, None
         directory.put(name, node)
         directory.touch()
-        # What was made before it was recorded moved its directory's times then: somebody may have set them since.
-        if data.created_at is None or directory.ctime is None or directory.ctime < made:
-            self._set_times(directory, made)
+        if data.created_at is None:
+            self._set_times(directory, time)
+        elif data.entered is not None:
+            directory.mtime = data.entered
+            directory.ctime = max(directory.ctime or data.entered, data.entered)
+            self._touch(directory)
         self._count(node, +1)
         return Applied(node, replaced, ((directory, name),))
 

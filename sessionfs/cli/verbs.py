@@ -17,6 +17,8 @@ TABLE = (
     ("Stores", "use", "use", "Choose the current session, which @ stands for"),
     ("Stores", "mount", "mounting", "Mount the store as a filesystem"),
     ("Stores", "umount", "mounting", "Unmount it, with everything stored"),
+    ("Stores", "mounts", "mounting", "List what is mounted"),
+    ("Stores", "systemd-unit", "systemd_unit", "Print a systemd unit that mounts at login"),
     ("Stores", "completion", "completion", "Print a shell's completion script"),
     ("Sessions", "session create", "session_change", "Create a session and print its id"),
     ("Sessions", "session list", "session_list", "List sessions"),

@@ -1,8 +1,13 @@
 """The mount: a store as a filesystem, by pyfuse3 and trio.
 
-``daemon``         starting and ending the process that serves a mount
-``table``          what is mounted on this machine
+``options``        what a mount may be told, in the words of mount(8)
+``daemon``         starting the process that serves a mount; ``log_file`` its log
+``mountpoint``     where one can be mounted, and claiming it
+``table``          what is mounted on this machine; ``ask`` what a mount says of itself
+``unmount``        ending that process; ``users`` who keeps it from ending
 ``serve``          that process: from mounting to the last version stored
+``shown``          owners and permissions as they are shown, where they are shown otherwise
+``stats``          counting requests
 ``loop``           reading requests without a turn of the event loop for each
 ``operations``     the FUSE handlers: decode, ask one inode, answer
 ``view``           the whole that is mounted

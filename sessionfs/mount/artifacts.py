@@ -4,8 +4,7 @@ A node that has been removed (by us or by another process) hangs nowhere any mor
 have it open, and what they change on it is seen by them and recorded nowhere, as POSIX has it.
 
 When something was read last (atime) is kept by the rule of ``relatime``, in memory, and ends with the mount: a record
-for each reading would be a record for nothing. An atime that somebody sets is recorded. So it is with the ctime of what
-was set to what it was.
+for each reading would be a record for nothing. An atime that somebody sets is recorded.
 """
 
 from __future__ import annotations
@@ -132,39 +131,50 @@ class ArtifactInode(Inode):
         """How many names it has."""
         return 0 if self.path is None else self.node.links
 
-    def set_attributes(self, changes: dict[str, Any]) -> None:
+    def set_attributes(self, changes: dict[str, Any], caller: Caller) -> None:
         for name in ("mtime_ns", "atime_ns"):
             if name in changes:
                 changes[name] = min(max(changes[name], _FIRST_TIME_NS), _LAST_TIME_NS)
         if not changes or "uid" in changes or "gid" in changes:
-            changes.update(self.without_set_id())
+            set_id = self.without_set_id(caller)
+            if set_id and caller.uid not in (0, self.value("uid")) and not self.is_being_written:
+                raise error(errno.EPERM)  # chown(-1, -1), which the kernel lets pass
+            changes = {**set_id, **changes}
         if "atime_ns" in changes:
             self._read_ns = None
-        differing = {field: value for field, value in changes.items() if self._differs(field, value)}
-        if differing:
-            self.change(differing)
+        if changes:
+            self.change(changes)
         else:
             self.touch()
 
-    def _differs(self, field: str, value: Any) -> bool:
-        known = self.value(field)
-        return bool(value != (stat.S_IMODE(known) if field == "mode" else known))
+    @property
+    def is_being_written(self) -> bool:
+        """Whether somebody has it open for writing."""
+        return False
+
+    @property
+    def entered_ns(self) -> int | None:
+        """Of a directory: when a file was made in it that is in no record yet."""
+        return None
 
     def touch(self) -> None:
-        """Move its ctime. To set what is so already does that too, and is worth no record."""
+        """Move its ctime, for a change that is in no record, or not yet."""
         self.touched_ns = self.mounted.clock()
         self.cached = None
 
-    def without_set_id(self) -> dict[str, Any]:
-        """Return which fields change when somebody else than the owner may have changed what it runs as.
+    def without_set_id(self, caller: Caller) -> dict[str, Any]:
+        """Return which fields change when *caller* has written to it, or changed its owner.
 
         We told the kernel that we do this (HANDLE_KILLPRIV_V2), which spares a request at each write.
+
+        Source:
+            Linux, setattr_should_drop_suidgid: set-group-id without execution by the group stays for the group.
         """
         mode = self.value("mode")
-        if not mode & _SET_ID or not stat.S_ISREG(mode):
+        if not mode & _SET_ID or stat.S_ISDIR(mode):
             return {}
-        # Set-group-id without execution by the group once meant mandatory locking, and stays.
-        gone = _SET_ID if mode & stat.S_IXGRP else stat.S_ISUID
+        keeps_group = not mode & stat.S_IXGRP and caller.is_in_group(self.value("gid"))
+        gone = stat.S_ISUID if keeps_group else _SET_ID
         return {"mode": stat.S_IMODE(mode) & ~gone} if mode & gone else {}
 
     def change(self, changes: dict[str, Any]) -> None:

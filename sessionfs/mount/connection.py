@@ -1,9 +1,9 @@
 """The connection to the kernel: mounting, and the handshake that says what we want of it.
 
-libfuse 3.14 and pyfuse3 never ask for some of what makes a mount fast, so the kernel's INIT is answered here. Stock pyfuse3
-then takes the connection over: libfuse accepts a mount point of the form ``/dev/fd/N``, an already mounted connection.
-It insists on an INIT of its own first; it gets one through a pair of sockets, and when it has answered, the connection
-is put in the place of its end of the pair.
+libfuse 3.14 and pyfuse3 never ask for some of what makes a mount fast, so the kernel's INIT is answered here. Stock
+pyfuse3 then takes the connection over: libfuse accepts a mount point of the form ``/dev/fd/N``, an already mounted
+connection. It insists on an INIT of its own first; it gets one through a pair of sockets, and when it has answered, the
+connection is put in the place of its end of the pair.
 
 Source:
     linux/fuse.h (protocol 7.31 and later); fusermount3's _FUSE_COMMFD; libfuse lib/fuse_lowlevel.c, ``_do_init``.

@@ -22,12 +22,12 @@ _SPECIAL_KIND_OF = {KINDS[kind]: kind for kind in SPECIAL_KINDS}
 class ArtifactDirectory(ArtifactInode):
     """A directory.
 
-    A file that is created in it moves its times at once, and is recorded only when it is closed; ``entered_ns`` is that
-    moment. The record says it too, so that the times do not move again.
+    A file that is created in it moves its times at once, and is recorded only when it is closed. That record says the
+    moment too, unless somebody has set the directory's times since.
     """
 
     node: Directory
-    entered_ns = 0
+    _entered: tuple[int, str] = (0, "")  # when, and what mtime was recorded then
     missing_seconds = KNOWN_SECONDS
 
     @property
@@ -41,15 +41,24 @@ class ArtifactDirectory(ArtifactInode):
 
     def build(self) -> EntryAttributes:
         entry = super().build()
-        if self.entered_ns > self.node.ctime_ns:
-            entry.st_mtime_ns = self.entered_ns
-            entry.st_ctime_ns = max(entry.st_ctime_ns, self.entered_ns)
+        entered_ns = self.entered_ns
+        if entered_ns is not None:
+            entry.st_mtime_ns = entered_ns
+            entry.st_ctime_ns = max(entry.st_ctime_ns, entered_ns)
         return entry
 
-    def _entered(self) -> None:
-        """Note that an entry came or went that is in no record."""
-        self.entered_ns = self.mounted.clock()
+    @property
+    def entered_ns(self) -> int | None:
+        """When a file last came or went in it that is in no record; None if its times were moved otherwise since."""
+        entered_ns, mtime = self._entered
+        return entered_ns if mtime == self.node.mtime else None
+
+    def _enter(self) -> int:
+        """Note that a file that is in no record came or went, and return the time."""
+        now_ns = self.mounted.clock()
+        self._entered = (now_ns, self.node.mtime)
         self.cached = None
+        return now_ns
 
     # Looking
 
@@ -94,8 +103,7 @@ class ArtifactDirectory(ArtifactInode):
         mounted.check_writable()
         path = self._path_for(name)
         mounted.check_new(path)
-        self._entered()
-        now = format_time(self.entered_ns)
+        now = format_time(self._enter())
         node = Node(
             name=decode_name(name),
             ino=mounted.session.make_ino(),
@@ -188,7 +196,8 @@ class ArtifactDirectory(ArtifactInode):
             self.cached = None
         else:
             mounted.session.tree.remove_unrecorded(node)
-            self._entered()
+            mounted.touch(node)
+            self._enter()
         mounted.changed(node)
 
     # Renaming
@@ -211,6 +220,8 @@ class ArtifactDirectory(ArtifactInode):
             if hidden is not None:
                 mounted.session.tree.add_unrecorded(hidden, target.node)
             raise
+        if hidden is not None:
+            mounted.touch(hidden)
         self.cached = target.cached = None
         mounted.changed(node, replaced)
 

@@ -24,8 +24,8 @@ class FileHandle(Handle):
 
     def __init__(self, inode: ArtifactFile, flags: int, caller: Caller) -> None:
         super().__init__(inode)
-        self.writes = flags & os.O_ACCMODE != os.O_RDONLY
-        self._appends = bool(flags & os.O_APPEND)
+        # Whoever empties a file when opening it changes it, even if only to read it then.
+        self.writes = flags & os.O_ACCMODE != os.O_RDONLY or bool(flags & os.O_TRUNC)
         self._notes_access = not flags & os.O_NOATIME
         self._caller = caller
         self._failed = False  # the last close reported that it could not be stored
@@ -37,10 +37,11 @@ class FileHandle(Handle):
         return data
 
     async def write(self, offset: int, data: bytes) -> int:
-        return await self.inode.write(None if self._appends else offset, data, self._caller)
+        # Also with O_APPEND: the kernel knows where the end is, and what mmap wrote comes through here as well.
+        return await self.inode.write(offset, data)
 
-    async def truncate(self, size: int) -> None:
-        await self.inode.truncate(size, self._caller)
+    async def truncate(self, size: int, caller: Caller) -> None:
+        await self.inode.truncate(size, caller)
 
     async def flush(self) -> None:
         """Make a version of what was written.

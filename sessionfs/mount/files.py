@@ -75,6 +75,10 @@ class ArtifactFile(ArtifactInode):
     # What it says about itself
 
     @property
+    def is_being_written(self) -> bool:
+        return bool(self._writers)
+
+    @property
     def unsettled(self) -> bool:
         """Whether something about it is in no record yet."""
         return self.dirty or bool(self.pending) or not self.node.id
@@ -107,7 +111,7 @@ class ArtifactFile(ArtifactInode):
         )
 
     def change(self, changes: dict[str, Any]) -> None:
-        if not self.unsettled or self.path is None:
+        if not self.unsettled:
             super().change(changes)
             return
         self.mounted.check_writable()
@@ -181,17 +185,16 @@ class ArtifactFile(ArtifactInode):
             self._reader = (oid, self.mounted.store.objects.open(oid))
         return self._reader[1].pread(length, offset)
 
-    async def write(self, offset: int | None, data: bytes, caller: Caller) -> int:
-        """Write *data* at *offset* (None: at the end) and return its length."""
+    async def write(self, offset: int, data: bytes) -> int:
+        """Write *data* at *offset* and return its length."""
         self.mounted.check_writable()
         staged = await self._stage()
-        start = self.size if offset is None else offset
-        end = start + len(data)
+        end = offset + len(data)
         if end > self.size:
             check_artifact_size(self.mounted.store.config.max_artifact_bytes, end)
-        staged.pwrite(data, start)
+        staged.pwrite(data, offset)
         self.size = max(self.size, end)
-        self._rewritten(caller)
+        self._rewritten()
         self.written = True
         return len(data)
 
@@ -204,7 +207,9 @@ class ArtifactFile(ArtifactInode):
         staged.truncate(size)
         self.size = size
         self.written = not opening or (self.dirty and self.written)
-        self._rewritten(caller)
+        self._rewritten()
+        if caller.uid != 0:  # root has CAP_FSETID
+            self.change(self.without_set_id(caller))
 
     async def truncate_by_name(self, size: int, caller: Caller) -> None:
         """Set the length in bytes; nobody will close it, so this is a version at once."""
@@ -221,12 +226,11 @@ class ArtifactFile(ArtifactInode):
     def _shown_size(self) -> int:
         return self.content.size if self._staged is None else self.size
 
-    def _rewritten(self, caller: Caller) -> None:
-        """Note that *caller* changed what is staged just now."""
+    def _rewritten(self) -> None:
+        """Note that what is staged changed just now."""
         self.dirty = True
         self.touch()
-        set_id = {} if caller.uid == 0 else self.without_set_id()  # root has CAP_FSETID
-        self.pending = {**self.pending, "mtime_ns": self.touched_ns, **set_id}
+        self.pending = {**self.pending, "mtime_ns": self.touched_ns}
 
     async def _stage(self, *, empty: bool = False) -> Staged:
         """Return the staged content, starting from the newest version unless it is to be *empty*."""
@@ -286,7 +290,8 @@ class ArtifactFile(ArtifactInode):
         fields = dict(self.pending)
         if is_new:
             known = {"mode": stat.S_IMODE(node.mode), "uid": node.uid, "gid": node.gid, "created_by": node.created_by}
-            fields = {**known, "made_ns": node.created_ns, "mtime_ns": node.mtime_ns, **fields}
+            made = {"made_ns": node.created_ns, "entered_ns": self._entered_ns(), "mtime_ns": node.mtime_ns}
+            fields = {**known, **made, **fields}
         mounted.session.artifacts.put(
             path,
             stored,
@@ -302,6 +307,10 @@ class ArtifactFile(ArtifactInode):
         self.cached = None
         self._as_opened = Content(node.oid, node.size, node.mtime_ns)
         mounted.stored_through(self)
+
+    def _entered_ns(self) -> int | None:
+        directory = self.mounted.known.get(self.node.parent)
+        return None if directory is None else directory.entered_ns
 
     def _record_pending(self) -> None:
         path = self.path

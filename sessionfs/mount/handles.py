@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pyfuse3 import FUSEError
 
 if TYPE_CHECKING:
-    from sessionfs.mount.inodes import Inode
+    from sessionfs.mount.inodes import Caller, Inode
 
 
 class Handle:
@@ -30,7 +30,7 @@ class Handle:
         """Write *data* at *offset* and return how much of it was written."""
         raise FUSEError(errno.EBADF)
 
-    async def truncate(self, size: int) -> None:
+    async def truncate(self, size: int, caller: Caller) -> None:
         """Set the length in bytes, for ``ftruncate(2)``."""
         raise FUSEError(errno.EBADF)
 
@@ -105,7 +105,7 @@ class TextHandle(Handle):
             self._give()
         return len(data)
 
-    async def truncate(self, size: int) -> None:
+    async def truncate(self, size: int, caller: Caller) -> None:
         # Nothing is stored before something is written: an editor empties a file first.
         del self._content[size:]
         self._content.extend(bytes(size - len(self._content)))

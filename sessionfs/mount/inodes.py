@@ -15,9 +15,11 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+import pyfuse3
 from pyfuse3 import ROOT_INODE, EntryAttributes, FUSEError, InodeT
 
 from sessionfs.mount.handles import Handle
+from sessionfs.mount.shown import Shown
 
 # How long the kernel may answer by itself. It is told of every change (see ``changes``), so this could be for ever;
 # an hour bounds the life of anything that a fault of ours might leave behind.
@@ -52,6 +54,15 @@ class Caller(NamedTuple):
                 return file.read().rstrip("\n")
         except OSError:
             return ""
+
+    def is_in_group(self, gid: int) -> bool:
+        """Say whether it may make files that set the group *gid*: it is in it, or root."""
+        if self.uid == 0 or self.gid == gid:
+            return True
+        try:
+            return gid in pyfuse3.get_sup_groups(self.pid)
+        except OSError:
+            return False
 
 
 def hash_number(text: str) -> int:
@@ -88,8 +99,11 @@ class Inode:
         """Return what ``stat`` shows."""
         raise NotImplementedError
 
-    def set_attributes(self, changes: dict[str, Any]) -> None:
-        """Set ``mode uid gid atime_ns mtime_ns``; nothing at all is ``chown(-1, -1)``."""
+    def set_attributes(self, changes: dict[str, Any], caller: Caller) -> None:
+        """Set ``mode uid gid atime_ns mtime_ns``.
+
+        Nothing at all is ``chown(-1, -1)``, or comes before a write that has to take set-id bits away.
+        """
         raise error(errno.EPERM)
 
     def accessed(self) -> None:
@@ -181,6 +195,20 @@ class Inode:
         raise error(errno.ENODATA if name.startswith(b"user.") else errno.ENOTSUP)
 
 
+_shown: Shown | None = None
+
+
+def show(shown: Shown) -> None:
+    """Show owners, permissions and times in the cache as this mount was told to; before anything is shown."""
+    global _shown
+    _shown = None if shown == Shown() else shown
+
+
+def known_seconds(seconds: float) -> float:
+    """Return how long the kernel may keep what it might keep for *seconds*."""
+    return seconds if _shown is None else _shown.seconds(seconds)
+
+
 def build_attributes(
     number: int,
     mode: int,
@@ -212,7 +240,7 @@ def build_attributes(
     entry.st_atime_ns = mtime_ns if atime_ns is None else atime_ns
     entry.attr_timeout = attr_seconds
     entry.entry_timeout = entry_seconds
-    return entry
+    return entry if _shown is None else _shown.apply(entry)
 
 
 class InodeTable:

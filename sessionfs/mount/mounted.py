@@ -75,6 +75,12 @@ class MountedSession:
             if inode is not None:
                 inode.cached = None
 
+    def touch(self, node: Node) -> None:
+        """Move the ctime of *node*, which is in no record."""
+        inode = self.known.get(node)
+        if inode is not None:
+            inode.touch()
+
     async def record(self, node: Node) -> None:
         """Record a file that is in no record yet."""
         inode = self.known.get(node)

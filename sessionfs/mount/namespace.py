@@ -73,7 +73,7 @@ class Virtual(Inode):
             entry_seconds=self.entry_seconds,
         )
 
-    def set_attributes(self, changes: dict[str, object]) -> None:
+    def set_attributes(self, changes: dict[str, object], caller: Caller) -> None:
         # The times of what can be written are set by many tools after writing; they are the records' own.
         if "mode" in changes or "uid" in changes or "gid" in changes or not self.mode & stat.S_IWUSR:
             raise error(errno.EPERM)
@@ -143,6 +143,8 @@ class Root(Folder):
         return list(self._xattrs())
 
     def xattr(self, name: bytes) -> bytes:
+        if name in self.view.told:
+            return self.view.told[name]()
         found = self._xattrs().get(name)
         return super().xattr(name) if found is None else found
 

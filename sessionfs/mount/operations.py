@@ -7,6 +7,7 @@ import functools
 import logging
 import os
 from collections.abc import Callable, Coroutine, Sequence
+from time import perf_counter_ns
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import pyfuse3
@@ -29,12 +30,15 @@ from pyfuse3 import (
 from sessionfs.artifacts.names import MAX_NAME_BYTES
 from sessionfs.errors import Error, from_os_error
 from sessionfs.mount.handles import Handle
-from sessionfs.mount.inodes import Caller, Inode
+from sessionfs.mount.inodes import Caller, Inode, known_seconds
 from sessionfs.mount.loop import in_worker
+from sessionfs.mount.stats import kind_of
 from sessionfs.mount.view import View
 from sessionfs.sessions import BadTransition
 
 log = logging.getLogger(__name__)
+
+_FORGET = kind_of("forget")
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -55,8 +59,11 @@ def answered(
 ) -> Callable[Concatenate[Operations, _P], Coroutine[Any, Any, _R]]:
     """Turn errors into errnos; what nobody expected becomes EIO and is logged with its traceback."""
 
+    kind = kind_of(handler.__name__)
+
     @functools.wraps(handler)
     async def wrapper(self: Operations, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        started_ns = perf_counter_ns()
         try:
             return await handler(self, *args, **kwargs)
         except FUSEError:
@@ -72,6 +79,8 @@ def answered(
         except Exception as failure:
             log.exception("%s failed", handler.__name__)
             raise FUSEError(errno.EIO) from failure
+        finally:
+            self._stats.count(kind, started_ns)
 
     return cast("Callable[Concatenate[Operations, _P], Coroutine[Any, Any, _R]]", wrapper)
 
@@ -94,6 +103,7 @@ class Operations(pyfuse3.Operations):
     def __init__(self, view: View) -> None:
         super().__init__()
         self._view = view
+        self._stats = view.stats
         self._inodes = view.inodes
         self._handles: dict[int, Handle] = {}
         self._directories: dict[int, OpenDirectory] = {}
@@ -121,12 +131,14 @@ class Operations(pyfuse3.Operations):
         if parent.missing_seconds is None:
             raise FUSEError(errno.ENOENT)
         missing = EntryAttributes()
-        missing.entry_timeout = parent.missing_seconds
+        missing.entry_timeout = known_seconds(parent.missing_seconds)
         return missing  # number 0: the kernel remembers that there is nothing
 
     async def forget(self, inode_list: Sequence[tuple[InodeT, int]]) -> None:
+        started_ns = perf_counter_ns()
         for number, lookups in inode_list:
             self._inodes.forget(number, lookups)
+        self._stats.count(_FORGET, started_ns)
 
     @answered
     async def getattr(self, inode: InodeT, ctx: RequestContext) -> EntryAttributes:
@@ -141,15 +153,15 @@ class Operations(pyfuse3.Operations):
         fh: FileHandleT | None,
         ctx: RequestContext,
     ) -> EntryAttributes:
-        found = self._at(inode)
+        found, caller = self._at(inode), _caller(ctx)
         if fields.update_size:
             if fh is None:
-                await found.truncate_by_name(attr.st_size, _caller(ctx))
+                await found.truncate_by_name(attr.st_size, caller)
             else:
-                await self._handles[fh].truncate(attr.st_size)
+                await self._handles[fh].truncate(attr.st_size, caller)
         changes = _changes(attr, fields)
         if changes or not fields.update_size:
-            found.set_attributes(changes)
+            found.set_attributes(changes, caller)
         return found.attributes()
 
     @answered

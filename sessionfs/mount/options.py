@@ -24,19 +24,20 @@ _KERNEL_GROUPS = (
     ("exec", "noexec"),
     ("async", "sync"),
     ("atime", "noatime"),
-    ("diratime", "nodiratime"),
     ("dirsync",),
 )
 _GROUP_OF = {flag: group[0] for group in _KERNEL_GROUPS for flag in group}
 
-# What libfuse need not be told: it is what the kernel does anyway, and not every release knows the word.
-_KERNEL_DEFAULTS = frozenset({"async", "atime", "diratime", "exec"})
+# What fusermount3 need not be told: it is what the kernel does anyway, and not every release knows the word.
+_KERNEL_DEFAULTS = frozenset({"async", "atime", "exec"})
 
 # mount(8) passes these on, though they are for itself, for boot scripts or for filesystems of the kernel.
-_IGNORED = frozenset(
-    "defaults auto noauto nofail _netdev user nouser users nousers owner noowner group nogroup comment "
-    "relatime norelatime strictatime nostrictatime lazytime nolazytime silent loud default_permissions".split()
-)
+_IGNORED = frozenset({
+    *("defaults", "auto", "noauto", "nofail", "_netdev", "comment", "silent", "loud"),
+    *("user", "nouser", "users", "nousers", "owner", "noowner", "group", "nogroup"),
+    *("relatime", "norelatime", "strictatime", "nostrictatime", "diratime", "nodiratime", "lazytime", "nolazytime"),
+    "default_permissions",
+})  # fmt: skip
 
 _MAX_ID = (1 << 32) - 2  # the last one means "none"
 
@@ -142,9 +143,7 @@ def _read_id(name: str, value: str, what: str, find: Callable[[str], int]) -> in
     try:
         return find(value)
     except KeyError as failure:
-        raise NoSuchOwner(f"there is no {what} {value!r} here for {name}; give a {what} that exists, or a number") from (
-            failure
-        )
+        raise NoSuchOwner(f"there is no {what} {value!r} here; give {name} one that exists, or a number") from failure
 
 
 def _read_umask(name: str, value: str) -> int:
@@ -179,11 +178,11 @@ _VALUES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
 }
 
 
-# For libfuse
+# For fusermount3
 
 
 def fuse_options(options: MountOptions, store_path: str) -> set[str]:
-    """Return *options* as libfuse takes them.
+    """Return *options* as fusermount3 takes them.
 
     Raises:
         OptionForRoot: A normal user asked for ``suid`` or ``dev``.
@@ -204,16 +203,20 @@ def fuse_options(options: MountOptions, store_path: str) -> set[str]:
 def _for_root(options: MountOptions, store_path: str) -> set[str]:
     """Return the flags for set-id bits and devices that root did not choose.
 
-    libfuse would forbid both, as is right for what a normal user mounts. Root's own store is what a disk of the
+    fusermount3 would forbid both, as is right for what a normal user mounts. Root's own store is what a disk of the
     system is: both work, unless one asks for nosuid or nodev. What a store says of owners is believed, so a store that
     somebody else can write to would make anybody root: for that, both must be asked for.
     """
-    below = os.stat(store_path)
-    is_foreign = below.st_uid != 0 or bool(below.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+    is_roots = all(_only_root_writes(os.stat(path)) for path in (store_path, f"{store_path}/sessions"))
     given = {_GROUP_OF[flag] for flag in options.kernel}
-    return {f"no{group}" if is_foreign else group for group in ("suid", "dev") if group not in given}
+    return {group if is_roots else f"no{group}" for group in ("suid", "dev") if group not in given}
+
+
+def _only_root_writes(directory: os.stat_result) -> bool:
+    mode = directory.st_mode
+    return directory.st_uid == 0 and not mode & stat.S_IWOTH and (directory.st_gid == 0 or not mode & stat.S_IWGRP)
 
 
 def _escaped(text: str) -> str:
-    """Return *text* as the value of a mount option: a comma would end it, and libfuse takes ASCII."""
-    return text.encode("ascii", "backslashreplace").decode().replace("\\", "\\\\").replace(",", "\\,")
+    """Return *text* as the value of a mount option: a comma would end it."""
+    return text.replace("\\", "\\\\").replace(",", "\\,")

@@ -12,7 +12,6 @@ import os
 import signal
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import pyfuse3
 import trio
@@ -39,7 +38,6 @@ MAX_TASKS = 16
 
 # The last one comes when the terminal of a mount in the foreground closes.
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
 
 # How long the kernel may keep what it was told where no changes can be watched: a store that cannot be written, and
 # that is a copy without the directory ``changed``.
@@ -77,7 +75,11 @@ def serve(
         connection = Connection(mountpoint, fuse_options(options, store.path))
         device = _device(mountpoint)
     loop.install(connection.take_over)
-    pyfuse3.init(Operations(view), f"/dev/fd/{connection.fd}", set())
+    try:
+        pyfuse3.init(Operations(view), f"/dev/fd/{connection.fd}", set())
+    except BaseException:
+        connection.unmount()
+        raise
     background = BackgroundSync(store.unsynced, store.sync, store.config.sync_interval_ns)
     try:
         trio.run(partial(_serve, view, invalidator, watcher, ready))
@@ -117,14 +119,13 @@ def _tell(view: View, options: MountOptions, log_path: str | None) -> None:
         "log": log_path,
     }
 
-    def stats_until_now() -> dict[str, Any]:
-        document = view.stats.document()
+    def reset_stats() -> bytes:
         view.stats.reset()
-        return document
+        return b""
 
     view.told[ask.ABOUT] = lambda: json.dumps(about).encode()
     view.told[ask.STATS] = lambda: json.dumps(view.stats.document()).encode()
-    view.told[ask.RESET_STATS] = lambda: json.dumps(stats_until_now()).encode()
+    view.told[ask.RESET_STATS] = reset_stats
 
 
 async def _serve(view: View, invalidator: Invalidator, watcher: Watcher | None, ready: Callable[[], None]) -> None:
@@ -164,3 +165,5 @@ async def store_everything(view: View) -> None:
             await file.store_version()
         except Error as failure:
             log.error("%s could not be stored: %s", file.path, failure)
+        except Exception:
+            log.exception("%s could not be stored", file.path)  # and the others must not suffer for it

@@ -1,4 +1,4 @@
-"""How owner, permissions and their time in the kernel's cache are shown, where the mount was told to show them otherwise.
+"""How owner, permissions and times in the kernel's cache are shown, where the mount was told to show others.
 
 Only the view changes: what is recorded stays what it is, ``chown`` and ``chmod`` are recorded as ever (as bindfs does
 it; ntfs-3g too lets them pass), and another mount shows it. The kernel checks permissions by what is shown.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import stat
 from typing import NamedTuple
 
-from pyfuse3 import EntryAttributes, InodeT, ModeT
+from pyfuse3 import EntryAttributes, ModeT
 
 
 class Shown(NamedTuple):
@@ -26,7 +26,7 @@ class Shown(NamedTuple):
             entry.st_uid = self.uid
         if self.gid is not None:
             entry.st_gid = self.gid
-        entry.st_mode = ModeT(self._mode(entry.st_mode))
+        entry.st_mode = ModeT(self.mode(entry.st_mode))
         entry.attr_timeout = self.seconds(entry.attr_timeout)
         entry.entry_timeout = self.seconds(entry.entry_timeout)
         return entry
@@ -35,7 +35,8 @@ class Shown(NamedTuple):
         """Return how long the kernel may keep what it might keep for *known* seconds."""
         return known if self.cache_seconds is None else min(known, self.cache_seconds)
 
-    def _mode(self, mode: int) -> int:
+    def mode(self, mode: int) -> int:
+        """Return the type and permissions that are shown for *mode*."""
         if stat.S_ISLNK(mode):
             return mode
         if not stat.S_ISDIR(mode) and (self.uid, self.gid, self.umask) != (None, None, None):
@@ -46,4 +47,4 @@ class Shown(NamedTuple):
         # What the owner may do, everybody may, except for what the umask takes away: as if it had been made under
         # that umask. So programs stay programs, and what is read-only stays that.
         owner = (mode & stat.S_IRWXU) >> 6
-        return mode & ~0o777 | owner * 0o111 & ~self.umask
+        return (mode & ~0o777) | (owner * 0o111 & ~self.umask)

@@ -13,6 +13,7 @@ from sessionfs.mount.mounted import MountedSession
 from sessionfs.mount.namespace import ByKey, ByName, Objects, Root, Sessions, Virtual, virtual_number
 from sessionfs.mount.overview import Overview
 from sessionfs.mount.session_files import SessionDirectory
+from sessionfs.mount.stats import Stats
 from sessionfs.store.session import NoSuchSession
 from sessionfs.store.store import Store
 
@@ -42,6 +43,8 @@ class View:
         self.uid = os.geteuid()
         self.gid = os.getegid()
         self.started_ns = store.clock()
+        self.stats = Stats(store.clock)
+        self.told: dict[bytes, Callable[[], bytes]] = {}  # attributes of the root that are not listed, see ``ask``
         self.root_entries = _ALL_ENTRIES if only is None else {"sessions": Sessions}
         self._invalidator = invalidator
         self._mounted: dict[str, MountedSession] = {}

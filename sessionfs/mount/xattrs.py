@@ -43,6 +43,10 @@ class OtherNamespace(Unsupported):
     errno = errno.ENOTSUP
 
 
+class NamelessXattr(InvalidInput):
+    """The name is empty."""
+
+
 class NotText(InvalidInput):
     """The attribute is text, and the value is not UTF-8."""
 
@@ -211,7 +215,9 @@ def _with_custom(artifact: Described, name: bytes, value: bytes | None) -> dict[
 
 
 def check_namespace(name: bytes) -> None:
-    """Check that *name* is in ``user.``; OtherNamespace."""
+    """Check that *name* is in ``user.``, and more than that; OtherNamespace, NamelessXattr."""
+    if name == USER:
+        raise NamelessXattr("an attribute needs a name after 'user.'")
     if not name.startswith(USER):
         raise OtherNamespace(f"the attribute {name!r} is not in the namespace user, and others are not kept")
 

@@ -77,6 +77,7 @@ class Artifacts:
         make_parents: bool = True,
         created_by: str | None = None,
         made_ns: int | None = None,
+        entered_ns: int | None = None,
         **attributes: Any,
     ) -> Node:
         """Make *stored* content the newest version of the file at *path*.
@@ -86,6 +87,7 @@ class Artifacts:
             ino: The inode's number, if it is known already.
             make_parents: Make missing directories above it.
             made_ns: When it was made, if it is new and that was before now.
+            entered_ns: Then, what its directory's times become; None if somebody has set them since.
             attributes: See :func:`encode_attributes`; what is not given stays, or has its usual value.
 
         Raises:
@@ -117,6 +119,7 @@ class Artifacts:
                 stored_size=None if stored.compression == "none" else stored.stored_size,
                 compression="chunks" if stored.compression == "chunks" else None,
                 created_at=None if made_ns is None else format_time(made_ns),
+                entered=None if entered_ns is None else format_time(entered_ns),
                 created_by=created_by,
                 **fields,
             )

@@ -29,8 +29,10 @@ def test_what_no_file_can_be_called() -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("36 35 0:31 / /mnt/a\\040b rw,nosuid shared:1 - fuse.sessionfs /srv/st\\134ore rw,user_id=0",
-         Mounted("/mnt/a b", "/srv/st\\ore")),
+        ("36 35 0:31 / /mnt/a\\040b ro,nosuid,relatime shared:1 - fuse.sessionfs /srv/st\\134ore "
+         "rw,user_id=7,group_id=8,default_permissions,allow_other\n",
+         Mounted("/mnt/a b", "/srv/st\\ore", "0:31", True, 7, 8, ("nosuid", "allow_other"))),
+        ("36 35 0:31 /sessions /mnt rw - fuse.sessionfs /srv/store rw,user_id=0", None),
         ("36 35 0:31 / /mnt rw - ext4 /dev/vda rw", None),
         ("nonsense", None),
     ],
