@@ -57,8 +57,18 @@ class ArtifactDirectory(ArtifactInode):
         """Note that a file that is in no record came or went, and return the time."""
         now_ns = self.mounted.clock()
         self._entered = (now_ns, self.node.mtime)
-        self.cached = None
+        self.moved()
         return now_ns
+
+    def moved(self) -> None:
+        """Note that its times moved, and perhaps its count of directories: the kernel asks after each such change."""
+        entry = self.cached
+        if entry is None:
+            return
+        entered_ns = self.entered_ns
+        entry.st_mtime_ns = self.node.mtime_ns if entered_ns is None else entered_ns
+        entry.st_ctime_ns = max(self.node.ctime_ns, self.touched_ns, entered_ns or 0)
+        entry.st_nlink = 2 + self.node.directory_count()
 
     # Looking
 
@@ -101,11 +111,14 @@ class ArtifactDirectory(ArtifactInode):
     def _add_file(self, name: bytes, mode: int, caller: Caller) -> ArtifactFile:
         mounted = self.mounted
         mounted.check_writable()
-        path = self._path_for(name)
-        mounted.check_new(path)
+        text = decode_name(name)
+        if self.path is None:
+            raise error(errno.ENOENT)  # it has been removed
+        if text in self.node.entries():
+            raise error(errno.EEXIST)
         now = format_time(self._enter())
         node = Node(
-            name=decode_name(name),
+            name=text,
             ino=mounted.session.make_ino(),
             permissions=unusual("file", format_mode(stat.S_IMODE(mode))),
             uid=caller.uid,
@@ -131,7 +144,7 @@ class ArtifactDirectory(ArtifactInode):
             uid=caller.uid,
             gid=self._group(caller),
         )
-        self.cached = None
+        self.moved()
         return self.mounted.inode_of(node)
 
     def make_directory(self, name: bytes, mode: int, caller: Caller) -> Inode:
@@ -144,7 +157,7 @@ class ArtifactDirectory(ArtifactInode):
             uid=caller.uid,
             gid=self._group(caller),
         )
-        self.cached = None
+        self.moved()
         return self.mounted.inode_of(node)
 
     def make_symlink(self, name: bytes, target: bytes, caller: Caller) -> Inode:
@@ -156,7 +169,7 @@ class ArtifactDirectory(ArtifactInode):
             uid=caller.uid,
             gid=self._group(caller),
         )
-        self.cached = None
+        self.moved()
         return self.mounted.inode_of(node)
 
     def _group(self, caller: Caller) -> int:
@@ -172,7 +185,8 @@ class ArtifactDirectory(ArtifactInode):
         if source is None:
             raise error(errno.ENOENT)
         mounted.session.artifacts.link(source, self._path_for(name))
-        self.cached = inode.cached = None
+        inode.cached = None
+        self.moved()
 
     # Removing
 
@@ -193,7 +207,7 @@ class ArtifactDirectory(ArtifactInode):
         mounted.check_writable()
         if node.id:
             mounted.session.artifacts.delete(self._path_for(name))
-            self.cached = None
+            self.moved()
         else:
             mounted.session.tree.remove_unrecorded(node)
             mounted.touch(node)
@@ -222,7 +236,8 @@ class ArtifactDirectory(ArtifactInode):
             raise
         if hidden is not None:
             mounted.touch(hidden)
-        self.cached = target.cached = None
+        self.moved()
+        target.moved()
         mounted.changed(node, replaced)
 
     async def exchange(self, name: bytes, target: Inode, other_name: bytes) -> None:
@@ -231,7 +246,8 @@ class ArtifactDirectory(ArtifactInode):
         other = await target._recorded(other_name)
         node = self._resolve(name)
         self.mounted.session.artifacts.exchange(self._path_for(name), target._path_for(other_name))
-        self.cached = target.cached = None
+        self.moved()
+        target.moved()
         self.mounted.changed(node, other)
 
     def _same_session(self, target: Inode) -> ArtifactDirectory:

@@ -165,15 +165,22 @@ async def in_worker(function: Callable[..., _R], *args: Any) -> _R:
     return await trio.to_thread.run_sync(function, *args)
 
 
-@contextlib.asynccontextmanager
-async def holding(lock: trio.Lock) -> AsyncIterator[None]:
-    """Hold *lock*; requests are answered while it is waited for."""
-    try:
-        lock.acquire_nowait()
-    except trio.WouldBlock:
-        let_others_read()
-        await lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+class holding:
+    """A context that holds *lock*; requests are answered while it is waited for."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self, lock: trio.Lock) -> None:
+        self._lock = lock
+
+    async def __aenter__(self) -> None:
+        try:
+            self._lock.acquire_nowait()
+        except trio.WouldBlock:
+            let_others_read()
+            await self._lock.acquire()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING, Any
 
 from sessionfs.artifacts import Applied, Directory, Node
@@ -10,7 +9,7 @@ from sessionfs.log import Record
 from sessionfs.mount.artifacts import ArtifactInode, ArtifactSymlink
 from sessionfs.mount.directories import ArtifactDirectory
 from sessionfs.mount.files import ArtifactFile
-from sessionfs.mount.inodes import Caller, InodeTable, error, hash_number
+from sessionfs.mount.inodes import Caller, InodeTable, hash_number
 from sessionfs.store.artifacts import encode_attributes
 from sessionfs.store.session import Session, SessionNotWritable
 from sessionfs.store.store import Store
@@ -121,11 +120,6 @@ class MountedSession:
         if not self.session.is_writable:
             self.session.check_writable()
             raise SessionNotWritable(f"the log of session {self.session.id} is damaged, so it is read-only")
-
-    def check_new(self, path: str) -> None:
-        """Check that something can be made at *path*."""
-        if self.session.tree.find(path) is not None:
-            raise error(errno.EEXIST)
 
     @staticmethod
     def check_fields(changes: dict[str, Any]) -> None:

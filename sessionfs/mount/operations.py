@@ -34,11 +34,14 @@ from sessionfs.mount.inodes import Caller, Inode, known_seconds
 from sessionfs.mount.loop import in_worker
 from sessionfs.mount.stats import kind_of
 from sessionfs.mount.view import View
+from sessionfs.mount.xattrs import USER
 from sessionfs.sessions import BadTransition
 
 log = logging.getLogger(__name__)
 
 _FORGET = kind_of("forget")
+
+_NOT_SUPPORTED = FUSEError(errno.ENOTSUP)
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -307,6 +310,8 @@ class Operations(pyfuse3.Operations):
 
     @answered
     async def getxattr(self, inode: InodeT, name: XAttrNameT, ctx: RequestContext) -> bytes:
+        if not name.startswith(USER):
+            raise _NOT_SUPPORTED  # security.capability is asked for at the first write to each file
         return self._at(inode).xattr(name)
 
     @answered

@@ -6,6 +6,7 @@ everything is synced. SIGKILL loses only what was not closed.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -63,6 +64,7 @@ def serve(
         MountpointTaken, BadMountpoint, NoMountpoint, MountDenied: Nothing can be mounted there.
         Error: The store cannot be opened, or something could not be stored at the end.
     """
+    logging.getLogger("pyfuse3").addFilter(_is_wrong)
     store = Store(store_path, disk=ReadOnlyDisk() if options.read_only else None, clock=file_clock)
     if options.session is not None:
         store.session(options.session)
@@ -90,6 +92,16 @@ def serve(
             connection.unmount()
         background.stop()
         store.close()
+
+
+# How a reply fails when nobody waits for it any more: the request was the last one before the end, or was interrupted.
+_NOBODY_WAITS = tuple(os.strerror(number) for number in (errno.ENOENT, errno.ENODEV))
+
+
+def _is_wrong(record: logging.LogRecord) -> bool:
+    """Say whether what pyfuse3 logs is about something that is wrong."""
+    message = record.getMessage()
+    return not ("fuse_reply_" in message and message.endswith(_NOBODY_WAITS))
 
 
 def _watch(store: Store, options: MountOptions) -> Watcher | None:
