@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sessionfs import refs
+from sessionfs.artifacts import text_of
 from sessionfs.errors import Corrupt
 from sessionfs.fsck.fault import Fault
 from sessionfs.fsck.objects import Found, Progress, check_objects
 from sessionfs.fsck.sessions import check_session
 from sessionfs.store.store import Store
+from sessionfs.store.unsaved import list_unsaved
 
 
 def check(store: Store, *, progress: Progress | None = None) -> Iterator[Fault]:
@@ -27,6 +29,14 @@ def check(store: Store, *, progress: Progress | None = None) -> Iterator[Fault]:
     for session_id in session_ids:
         yield from check_session(store, session_id, found)
     yield from _check_head(store)
+    yield from _list_unsaved(store)
+
+
+def _list_unsaved(store: Store) -> Iterator[Fault]:
+    for unsaved in list_unsaved(store.layout.staging):
+        where = f"{unsaved.session_id}:{text_of(unsaved.path)}"
+        message = "it was written and not closed when its mount ended; get it with: sessionfs fsck --recover DIR"
+        yield Fault("unsaved", where, message, unsaved.session_id, is_damage=False)
 
 
 def _check_head(store: Store) -> Iterator[Fault]:

@@ -35,7 +35,7 @@ from sessionfs.oid import ObjectId
 from sessionfs.store.artifacts import check_artifact_size
 
 if TYPE_CHECKING:
-    pass
+    from sessionfs.mount.keeper import Kept
 
 # Up to here hashing and compressing cost less than handing them to a thread and back (about 100 us).
 INLINE_BYTES = 64 << 10
@@ -62,7 +62,9 @@ class ArtifactFile(ArtifactInode):
     written = False  # …and not only because it was created, or truncated when it was opened
     pending: Mapping[str, Any] = _NOTHING  # fields that are in no record yet
     retired = False  # another process stored a newer version than those have who have this open
+    kept: Kept | None = None  # what survives this process of what is staged
     _staged: Staged | None = None
+    _begun_from: ObjectId | None = None  # what was there before what is staged was written
     _reader: tuple[ObjectId, ObjectReader] | None = None
     _writers: frozenset[FileHandle] = frozenset()
     _as_opened: Content | None = None
@@ -162,6 +164,7 @@ class ArtifactFile(ArtifactInode):
         if staged is not None:
             staged.discard()
             self.cached = None
+            self._end_keeping()
 
     def _close_reader(self) -> None:
         reader, self._reader = self._reader, None
@@ -196,7 +199,32 @@ class ArtifactFile(ArtifactInode):
         self.size = max(self.size, end)
         self._rewritten()
         self.written = True
+        kept = self._keeping()
+        if kept is not None:
+            kept.wrote(offset, data)
         return len(data)
+
+    def _keeping(self) -> Kept | None:
+        """Return what keeps it for the case that this process is killed; None for what has been removed."""
+        if self.kept is None:
+            path = self.path
+            if path is not None:
+                self.kept = self.mounted.keeper.begin(self.mounted.session.id, path, self._begun_from)
+        return self.kept
+
+    def _end_keeping(self) -> None:
+        kept, self.kept = self.kept, None
+        if kept is not None:
+            kept.end()
+
+    async def keep(self) -> None:
+        """Store what is staged as a blob that no record names yet."""
+        async with holding(self.lock):
+            path = self.path
+            if self._staged is None or self.kept is None or path is None:
+                return
+            stored = await in_worker(self._staged.finish)
+            self.kept.stored(path, stored.oid)
 
     async def truncate(self, size: int, caller: Caller, *, opening: bool = False) -> None:
         """Set the length in bytes, for ``open`` or for ``truncate(2)``."""
@@ -208,6 +236,9 @@ class ArtifactFile(ArtifactInode):
         self.size = size
         self.written = not opening or (self.dirty and self.written)
         self._rewritten()
+        kept = self.kept if opening else self._keeping()
+        if kept is not None:
+            kept.truncated(size)
         if caller.uid != 0:  # root has CAP_FSETID
             self.change(self.without_set_id(caller))
 
@@ -239,6 +270,7 @@ class ArtifactFile(ArtifactInode):
         async with holding(self.lock):
             if self._staged is None:
                 objects, (oid, size, _) = self.mounted.store.objects, self.content
+                self._begun_from = None if empty else oid
                 if empty or oid is None or size == 0:
                     self._staged = objects.stage()
                 elif size <= INLINE_BYTES:
@@ -306,6 +338,8 @@ class ArtifactFile(ArtifactInode):
         self.dirty = self.written = False
         self.cached = None
         self._as_opened = Content(node.oid, node.size, node.mtime_ns)
+        self._begun_from = node.oid
+        self._end_keeping()
         mounted.stored_through(self)
 
     def _entered_ns(self) -> int | None:

@@ -16,17 +16,25 @@ from sessionfs.store.store import Store
 
 if TYPE_CHECKING:
     from sessionfs.mount.changes import Invalidator
+    from sessionfs.mount.keeper import Keeper
 
 
 class MountedSession:
     """One session, for as long as the mount knows it."""
 
     def __init__(
-        self, store: Store, session: Session, inodes: InodeTable, invalidator: Invalidator, root_parent: int
+        self,
+        store: Store,
+        session: Session,
+        inodes: InodeTable,
+        invalidator: Invalidator,
+        keeper: Keeper,
+        root_parent: int,
     ) -> None:
         self.store = store
         self.session = session
         self.inodes = inodes
+        self.keeper = keeper
         self.clock = store.clock
         self.root_parent = root_parent  # the number of the session's directory, which holds artifacts/
         self.known: dict[Node, ArtifactInode] = {}

@@ -147,12 +147,14 @@ async def _serve(view: View, invalidator: Invalidator, watcher: Watcher | None, 
             await nursery.start(_end_on_signal)
             if watcher is not None:
                 nursery.start_soon(watcher.watch, view.session_changed)
+            nursery.start_soon(view.keeper.run, view)
             nursery.start_soon(_announce, ready)
             await pyfuse3.main(max_tasks=MAX_TASKS)
             nursery.cancel_scope.cancel()
     finally:
         with trio.CancelScope(shield=True):
             await store_everything(view)
+            view.keeper.close()
     invalidator.stop()
 
 

@@ -9,6 +9,7 @@ from sessionfs.errors import NotFound
 from sessionfs.mount.changes import Invalidator
 from sessionfs.mount.files import ArtifactFile
 from sessionfs.mount.inodes import Inode, InodeTable
+from sessionfs.mount.keeper import Keeper
 from sessionfs.mount.mounted import MountedSession
 from sessionfs.mount.namespace import ByKey, ByName, Objects, Root, Sessions, Virtual, virtual_number
 from sessionfs.mount.overview import Overview
@@ -40,6 +41,7 @@ class View:
         self.only = only
         self.inodes = InodeTable()
         self.overview = Overview(store)
+        self.keeper = Keeper(store)
         self.uid = os.geteuid()
         self.gid = os.getegid()
         self.started_ns = store.clock()
@@ -104,7 +106,7 @@ class View:
             session.log.rest()
             session.open()
         above = virtual_number(f"sessions/{session_id}")
-        mounted = MountedSession(self.store, session, self.inodes, self._invalidator, above)
+        mounted = MountedSession(self.store, session, self.inodes, self._invalidator, self.keeper, above)
         self._mounted[session_id] = mounted
         return mounted
 
