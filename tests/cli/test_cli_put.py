@@ -11,7 +11,7 @@ from sessionfs.oid import hash_bytes
 FIELDS = {
     "path", "name", "kind", "id", "oid", "version", "type", "mime_type", "description", "tags", "metadata", "size",
     "stored_size", "compression", "created_at", "updated_at", "mtime", "created_by", "parent", "mode", "uid", "gid",
-    "target",
+    "links", "target",
 }  # fmt: skip
 
 

@@ -51,6 +51,11 @@ def content(command: Commands, path: str) -> bytes:
     return session.objects.read(session.tree.resolve(path).oid)
 
 
+def logs(command: Commands) -> list[str]:
+    """Return what the store's mounts logged."""
+    return [file.read_text() for file in (command.store / "tmp").glob("mount-*.log")]
+
+
 def has_ended(pid: int) -> bool:
     try:
         return b") Z " in Path(f"/proc/{pid}/stat").read_bytes()
@@ -153,7 +158,7 @@ def test_lazy_detaches_and_everything_is_stored(mounted: Commands, point: Path) 
     assert content(mounted, "f") == b"before\nafter\n"
     assert eventually(lambda: (artifacts(point) / "f").read_text() == "before\nafter\n", seconds=5)
     mounted.ok("umount", point)
-    assert os.listdir(mounted.store / "tmp") == []
+    assert logs(mounted) == []
 
 
 def test_what_is_detached_takes_no_other_mount_with_it(mounted: Commands, point: Path) -> None:
@@ -202,7 +207,7 @@ def test_after_a_kill_umount_cleans_up(mounted: Commands, point: Path) -> None:
     assert f"has died; clean up with: sessionfs umount {point}" in mounted.fails(5, "mount", "--stats", point)
     done = mounted.ok("umount", point)
     assert f"the process of the mount on {point} had died; what it left is taken away; it was killed" in done.stderr
-    assert os.listdir(point) == [] and os.listdir(mounted.store / "tmp") == []
+    assert os.listdir(point) == [] and logs(mounted) == []
     assert content(mounted, "f") == b"closed"
 
 
@@ -262,9 +267,9 @@ def test_the_log_is_quiet_when_nothing_is_wrong(mounted: Commands, point: Path) 
         (path / "f2/x").touch()
     with fails_with(errno.EPERM):
         os.removexattr(path / "f2", "user.sessionfs.oid")
-    assert [file.read_text() for file in (mounted.store / "tmp").glob("mount-*.log")] in ([], [""])
+    assert logs(mounted) in ([], [""])
     mounted.ok("umount", point)
-    assert list((mounted.store / "tmp").glob("mount-*.log")) == []
+    assert logs(mounted) == []
 
 
 def test_the_log_says_how_the_process_died(mounted: Commands, point: Path) -> None:
