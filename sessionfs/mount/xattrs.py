@@ -106,20 +106,20 @@ _DERIVED: dict[bytes, Callable[[Described], str | None]] = {
     OWN + b"compression": lambda artifact: artifact.value("compression") if artifact.value("id") else None,
 }
 
-_OF_DIRECTORIES = frozenset(OWN + name for name in (b"description", b"tags", b"id", b"created_at", b"created_by"))
+_OF_ALL_FILES = (OWN + b"type", OWN + b"mime_type", OWN + b"created_at", OWN + b"created_by")
+_OF_RECORDED_FILES = (OWN + b"id", OWN + b"oid", OWN + b"version", OWN + b"stored_size", OWN + b"compression")
+_OF_ALL_DIRECTORIES = (OWN + b"created_at", OWN + b"created_by")
+_OF_RECORDED_DIRECTORIES = (OWN + b"id",)
+_OPTIONAL = {name: _SETTABLE[name].show for name in (OWN + b"description", OWN + b"tags")}
 
 
 def names(artifact: Described, *, is_directory: bool) -> list[bytes]:
     """Return the names of all attributes that have a value now."""
-    own: dict[bytes, Callable[[Described], str | None]] = {
-        **{name: field.show for name, field in _SETTABLE.items()},
-        **_DERIVED,
-    }
-    listed = [
-        name
-        for name, show in own.items()
-        if (not is_directory or name in _OF_DIRECTORIES) and show(artifact) is not None
-    ]
+    listed = list(_OF_ALL_DIRECTORIES if is_directory else _OF_ALL_FILES)
+    # What always has a value is not asked for it: tools that copy attributes list them for each file.
+    listed += [name for name, show in _OPTIONAL.items() if show(artifact) is not None]
+    if artifact.value("id"):
+        listed += _OF_RECORDED_DIRECTORIES if is_directory else _OF_RECORDED_FILES
     listed += [USER + key.encode() for key in artifact.value("metadata") or {} if _is_name(key)]
     listed += [_bytes_of(name) for name in artifact.value("xattrs") or {}]
     return listed
