@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import re
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import msgspec
 from disks import MemoryDisk, PowerCut, Watched
@@ -13,7 +13,8 @@ from disks import MemoryDisk, PowerCut, Watched
 from sessionfs import refs
 from sessionfs.durable import Mode, Unsynced
 from sessionfs.log import Draft, Log, encode_data
-from sessionfs.objects import ObjectDatabase
+from sessionfs.objects import Limits, ObjectDatabase
+from sessionfs.objects.frame import BLOCK_BYTES
 from sessionfs.oid import hash_bytes
 from sessionfs.sessions import Created
 from sessionfs.store.config import Config
@@ -22,6 +23,23 @@ from sessionfs.store.session import Session
 TEXT = b"a line of text\n" * 1000  # stored as .lz4
 NOISE = random.Random(1).randbytes(12_000)  # stored as it is
 LONG_VALUE = "x" * 9000  # stored in an object
+
+# So small that a few KiB take every form of staged content.
+LIMITS = Limits(
+    memory_bytes=12_000,
+    whole_bytes=1000,
+    piece_bytes=BLOCK_BYTES,
+    window_bytes=20_000,
+    behind_pieces=1,
+    waiting_pieces=2,
+    growing_count=1,
+    edited_bytes=3 * 4096,
+    tail_count=2,
+    depth=4,
+    small_bytes=700,
+    near_bytes=100,
+    piece_count=12,
+)
 
 REF = "/s/sessions/one/refs/r"
 LOG = "/s/sessions/one/log"
@@ -45,6 +63,16 @@ class Bench:
         self.make_ino = vars(disk).setdefault("make_ino", itertools.count(1 << 51).__next__)
         self.unsynced = Unsynced(disk)
         self.objects = ObjectDatabase(disk, "/s/objects", "/s/tmp", unsynced=self.unsynced, mode=mode)
+        # The same objects for staging, with what runs on other threads done at once.
+        self.staging = ObjectDatabase(
+            disk,
+            "/s/objects",
+            "/s/tmp",
+            unsynced=self.unsynced,
+            mode=mode,
+            limits=LIMITS._replace(depth=2),  # five appends come to the turn
+            run=lambda job: job(),
+        )
         self.promises = []
 
     def log(self) -> Log:
@@ -83,6 +111,22 @@ class Bench:
         stored = self.objects.put_bytes(data)
         self.promise(has_object, data)
         return stored
+
+    @contextmanager
+    def staged(self, base=None):
+        """Give content that is staged, and a call that finishes it and is promised what it then is."""
+        staged = self.staging.stage(base)
+
+        def finish():
+            content = staged.pread(staged.size, 0)
+            stored = staged.finish()
+            self.promise(has_object, content)
+            return stored.oid
+
+        try:
+            yield staged, finish
+        finally:
+            staged.discard()
 
     def append(self, log, **data):
         with log.writing():

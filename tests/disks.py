@@ -209,6 +209,9 @@ class MemoryDisk:
         except FileNotFoundError:
             return None
 
+    def next_data(self, fd: int, offset: int) -> int:
+        return offset
+
     def fsync(self, fd: int) -> None:
         self._opened_file(fd).sync()
 
@@ -338,6 +341,7 @@ class Watched:
         fail_at: This call raises *error*; a failed write leaves half of its data, a failed sync loses what it
             should have synced and says so only once (ext4, xfs and btrfs do).
         spare: Calls of these names do not fail.
+        begun: Count from the beginning, and not only once this is set.
         short_at: This call, if it is a write, writes half and says so.
         leave_out: This call, a sync, does nothing.
         leave_out_all: No sync of this name does anything.
@@ -354,8 +358,10 @@ class Watched:
         leave_out: int = -1,
         leave_out_all: str = "",
         spare: tuple[str, ...] = (),
+        begun: bool = True,
     ) -> None:
         self.inner = inner
+        self.begun = begun
         self.calls: list[tuple[str, str]] = []  # method and path, or name of the file
         self.is_dead = False
         self._paths: dict[int, str] = {}
@@ -372,8 +378,8 @@ class Watched:
                 if name in ("close", "discard_temporary"):
                     return None  # finalizers call these, and must not raise
                 raise PowerCut
-            if name not in COUNTED:
-                return method(*args, **named)
+            if name not in COUNTED or not self.begun:
+                return self._passed_on(name, method, args, named)
             number = len(self.calls)
             self.calls.append((name, self._path(args[0])))
             if number == self._stop_at:
@@ -386,12 +392,15 @@ class Watched:
                 self._fail(name, args)
             if number == self._short_at and name in ("write", "pwrite"):
                 return method(args[0], args[1][: len(args[1]) // 2], *args[2:])
-            result = method(*args, **named)
-            if name == "open":
-                self._paths[result] = args[0]
-            return result
+            return self._passed_on(name, method, args, named)
 
         return call
+
+    def _passed_on(self, name: str, method: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        result = method(*args, **named)
+        if name == "open":
+            self._paths[result] = args[0]
+        return result
 
     def _path(self, where: Any) -> str:
         if isinstance(where, Temporary):

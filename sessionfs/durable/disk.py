@@ -47,6 +47,12 @@ class Disk(Protocol):
     def size_at(self, path: str) -> int | None:
         """Return the length in bytes of the file at *path*; None when there is none."""
 
+    def next_data(self, fd: int, offset: int) -> int:
+        """Return where the next data are at or after *offset*: what lies before is a hole; the length if all of it is.
+
+        A disk that cannot tell says *offset*.
+        """
+
     def fsync(self, fd: int) -> None:
         """Put the file's data and metadata on stable storage."""
 
@@ -146,6 +152,12 @@ class OsDisk:
             return os.stat(path).st_size
         except FileNotFoundError:
             return None
+
+    def next_data(self, fd: int, offset: int) -> int:
+        try:
+            return os.lseek(fd, offset, os.SEEK_DATA)
+        except OSError as failure:
+            return os.fstat(fd).st_size if failure.errno == errno.ENXIO else offset
 
     def sync_directory(self, path: str) -> None:
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from sessionfs.errors import Corrupt, NotFound
 from sessionfs.fsck.fault import Fault
-from sessionfs.objects import ObjectFile
+from sessionfs.objects import BrokenPieces, ObjectFile, Verifier
 from sessionfs.oid import ObjectId
 from sessionfs.store.store import Store
 
@@ -28,13 +28,19 @@ class Found:
 
 
 def check_objects(store: Store, found: Found, progress: Progress | None) -> Iterator[Fault]:
-    """Hash every object; fills *found* on the way."""
+    """Hash every object; fills *found* on the way.
+
+    Content in pieces comes last, and what is shorter before what is longer: it has most of its pieces in common with
+    it.
+    """
+    verifier = store.objects.verifier()
     files = list(store.objects.list())
+    in_pieces = [file for file in files if file.compression == "chunks"]
+    ordered = [file for file in files if file.compression != "chunks"] + sorted(in_pieces, key=verifier.size)
     total = sum(file.stored_size for file in files)
     done = 0
-    for file in files:
-        fault = _check(store, file)
-        if fault is not None:
+    for file in ordered:
+        for fault in _check(store, verifier, file):
             found.damaged.add(file.oid)
             yield fault
         found.present.setdefault(file.oid, set()).add(file.kind)
@@ -43,11 +49,14 @@ def check_objects(store: Store, found: Found, progress: Progress | None) -> Iter
             progress(done, total)
 
 
-def _check(store: Store, file: ObjectFile) -> Fault | None:
+def _check(store: Store, verifier: Verifier, file: ObjectFile) -> Iterator[Fault]:
+    where = os.path.relpath(file.path, store.path)
     try:
-        store.objects.verify(file)
+        verifier.verify(file)
+    except BrokenPieces as failure:
+        for fault in failure.faults:
+            yield Fault("broken-pieces", where, f"object {file.oid} is damaged: {fault}")
     except Corrupt as failure:
-        return Fault("damaged-object", os.path.relpath(file.path, store.path), str(failure))
+        yield Fault("damaged-object", where, str(failure))
     except NotFound:
-        return None  # moved to the trash since it was listed
-    return None
+        return  # moved to the trash since it was listed

@@ -202,6 +202,8 @@ class ArtifactFile(ArtifactInode):
         kept = self._keeping()
         if kept is not None:
             kept.wrote(offset, data)
+        if staged.is_behind:
+            await in_worker(staged.catch_up)
         return len(data)
 
     def _keeping(self) -> Kept | None:

@@ -104,6 +104,31 @@ def _cut(content: memoryview) -> list[memoryview]:
     return [content[start : start + BLOCK_BYTES] for start in range(0, len(content), BLOCK_BYTES)]
 
 
+def read_block(pread: Callable[[int, int], bytes], offset: int, expected: int, index: int) -> bytes:
+    """Return the content of the block at *offset*, which has *expected* bytes.
+
+    Args:
+        pread: Reads the frame (length, offset).
+        index: Its number, for messages.
+
+    Raises:
+        MalformedFrame: The block is cut short, or does not decompress to its length.
+    """
+    word = int.from_bytes(pread(4, offset), "little")
+    stored_size = word & ~_STORED
+    data = pread(stored_size, offset + 4)
+    if len(data) != stored_size or not stored_size:
+        raise MalformedFrame(f"block {index} of its LZ4 frame is cut short")
+    if not word & _STORED:
+        try:
+            data = lz4.block.decompress(data, uncompressed_size=expected)
+        except lz4.block.LZ4BlockError as failure:
+            raise MalformedFrame(f"block {index} of its LZ4 frame does not decompress") from failure
+    if len(data) != expected:
+        raise MalformedFrame(f"block {index} of its LZ4 frame has {len(data)} bytes instead of {expected}")
+    return data
+
+
 class FrameReader:
     """Random access to the blocks of a frame.
 
@@ -123,21 +148,8 @@ class FrameReader:
         Raises:
             MalformedFrame: The block is cut short, or does not decompress to its length.
         """
-        offset = self._offset(index)
-        word = int.from_bytes(self._pread(4, offset), "little")
-        stored_size = word & ~_STORED
-        data = self._pread(stored_size, offset + 4)
         expected = min(BLOCK_BYTES, self.size - index * BLOCK_BYTES)
-        if len(data) != stored_size or not stored_size:
-            raise MalformedFrame(f"block {index} of its LZ4 frame is cut short")
-        if not word & _STORED:
-            try:
-                data = lz4.block.decompress(data, uncompressed_size=expected)
-            except lz4.block.LZ4BlockError as failure:
-                raise MalformedFrame(f"block {index} of its LZ4 frame does not decompress") from failure
-        if len(data) != expected:
-            raise MalformedFrame(f"block {index} of its LZ4 frame has {len(data)} bytes instead of {expected}")
-        return data
+        return read_block(self._pread, self._offset(index), expected, index)
 
     def verify_end(self) -> None:
         """Check that the frame ends after its last block, and that ``lz4 -d`` would accept its header.

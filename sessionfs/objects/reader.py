@@ -13,6 +13,7 @@ from sessionfs.objects.frame import BLOCK_BYTES, FrameReader
 from sessionfs.oid import ObjectId
 
 PIECE_BYTES = 1 << 20
+_ZEROS = bytes(PIECE_BYTES)
 
 
 class ObjectReader(Protocol):
@@ -23,8 +24,11 @@ class ObjectReader(Protocol):
     def pread(self, length: int, offset: int) -> bytes:
         """Return up to *length* bytes from *offset*; fewer only at the end."""
 
-    def pieces(self) -> Iterator[bytes]:
-        """Yield the whole content in pieces of at most 1 MiB."""
+    def pieces(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Yield the content from *start* to *end*, or all of it, in pieces of at most 1 MiB.
+
+        What reads much reads here: it passes by the cache, and holes cost nothing but the zeros.
+        """
 
     def close(self) -> None:
         """Let go of the file."""
@@ -38,7 +42,9 @@ class ObjectReader(Protocol):
         """Close."""
 
 
-class _OpenFile:
+class _Descriptor:
+    """An open file that is closed when nobody uses it any more, at the latest."""
+
     def __init__(self, disk: Disk, fd: int) -> None:
         self._disk = disk
         self._fd: int | None = fd
@@ -51,43 +57,67 @@ class _OpenFile:
     def __del__(self) -> None:
         self.close()
 
-    def _pread_file(self, length: int, offset: int) -> bytes:
+    def size(self) -> int:
+        return self._disk.size(self._open_fd())
+
+    def next_data(self, offset: int) -> int:
+        return self._disk.next_data(self._open_fd(), offset)
+
+    def pread(self, length: int, offset: int) -> bytes:
+        return self._disk.pread(self._open_fd(), length, offset)
+
+    def _open_fd(self) -> int:
         if self._fd is None:
             raise ValueError("read from a closed object")
-        return self._disk.pread(self._fd, length, offset)
+        return self._fd
+
+
+class _FileReader:
+    def __init__(self, disk: Disk, fd: int) -> None:
+        self._file = _Descriptor(disk, fd)
+
+    def close(self) -> None:
+        self._file.close()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self._file.close()
 
 
-class RawReader(_OpenFile):
+class RawReader(_FileReader):
     """An object whose file is its content."""
 
     def __init__(self, disk: Disk, fd: int) -> None:
         super().__init__(disk, fd)
-        self.size = disk.size(fd)
+        self.size = self._file.size()
 
     def __enter__(self) -> RawReader:
         return self
 
     def pread(self, length: int, offset: int) -> bytes:
-        return self._pread_file(length, offset)
+        return self._file.pread(length, offset)
 
-    def pieces(self) -> Iterator[bytes]:
-        offset = 0
-        while piece := self._pread_file(PIECE_BYTES, offset):
+    def pieces(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        offset, end = start, self.size if end is None else end
+        while offset < end:
+            data = self._file.next_data(offset)
+            while offset < min(data, end):
+                yield _ZEROS[: min(data, end) - offset]
+                offset += min(PIECE_BYTES, min(data, end) - offset)
+            piece = self._file.pread(min(PIECE_BYTES, end - offset), offset)
+            if not piece:
+                return  # the file has become shorter: whoever counts or hashes finds out
             yield piece
             offset += len(piece)
 
 
-class Lz4Reader(_OpenFile):
+class Lz4Reader(_FileReader):
     """An object in an LZ4 frame; only the blocks that a read touches are decompressed."""
 
     def __init__(self, disk: Disk, fd: int, oid: ObjectId, cache: BlockCache) -> None:
         super().__init__(disk, fd)
-        self._frame = FrameReader(self._pread_file)
+        self._frame = FrameReader(self._file.pread)  # not ours: a cycle would keep the file open
         self._oid = oid
         self._cache = cache
         self._lock = threading.Lock()
@@ -110,14 +140,17 @@ class Lz4Reader(_OpenFile):
             parts.append(self._block(last)[:rest])
         return b"".join(parts)
 
-    def pieces(self) -> Iterator[bytes]:
+    def pieces(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         # Past the cache: a whole read of something large would empty it for nothing.
-        for index in range(self._frame.block_count):
+        end = self.size if end is None else end
+        for index in range(start // BLOCK_BYTES, -(-end // BLOCK_BYTES)):
             with self._lock:
                 block = self._frame.block(index)
-            yield block
-        with self._lock:
-            self._frame.verify_end()
+            begin = index * BLOCK_BYTES
+            yield block[max(0, start - begin) : end - begin]
+        if end == self.size:
+            with self._lock:
+                self._frame.verify_end()
 
     def _block(self, index: int) -> bytes:
         block = self._cache.find(self._oid, index)

@@ -1,58 +1,79 @@
 """Content that is being written at any offset: an open file of the mount or of the API, before it has a name.
 
-Small content stays in memory and never touches ``tmp/``; it moves to a temporary file when it grows.
+Small content stays in memory and never touches ``tmp/``. Longer content is written to the disk once, in the form in
+which it is kept, whether it is written in order or not, or lies over content that was there before:
+
+    :mod:`sessionfs.objects.fresh`    begins with nothing
+    :mod:`sessionfs.objects.overlay`  begins with a blob; and what has been finished goes on over what was stored
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, BinaryIO, cast
+from collections.abc import Iterable
 
-from sessionfs.durable import Disk, Temporary, pwrite_all
-from sessionfs.errors import from_os_error
-
-if TYPE_CHECKING:
-    from sessionfs.objects.database import Stored
-
-IN_MEMORY_BYTES = 1 << 20
-
-_FILE_MODE = 0o600
+from sessionfs.objects.base import Base
+from sessionfs.objects.fresh import Fresh
+from sessionfs.objects.overlay import Overlay
+from sessionfs.objects.staging import Bytes, Staging
+from sessionfs.objects.stored import Stored
 
 
 class Staged:
-    """Bytes that can be read and written anywhere until they are finished. Thread-safe."""
+    """Bytes that can be read and written anywhere until they are finished. Thread-safe.
 
-    def __init__(
-        self,
-        disk: Disk,
-        staging: str,
-        *,
-        put_bytes: Callable[[bytes | bytearray | memoryview], Stored],
-        put_stream: Callable[[BinaryIO], Stored],
-    ) -> None:
-        self._disk = disk
+    Writing, reading and truncating never wait for hashing or compressing, unless the writer is so far ahead that memory
+    would fill: see :attr:`is_behind`. :meth:`finish` may take long.
+    """
+
+    def __init__(self, staging: Staging, content: Fresh | Overlay) -> None:
         self._staging = staging
-        self._put_bytes = put_bytes
-        self._put_stream = put_stream
-        self._memory: bytearray | None = bytearray()
-        self._file: Temporary | None = None
+        self._content: Fresh | Overlay | None = content
+        self._stored: Stored | None = None  # what it was when it was finished last, if it has not changed since
+        self._is_changed = False
         self._lock = threading.Lock()
 
     @property
     def size(self) -> int:
         """The content's length in bytes."""
         with self._lock:
-            return self._size()
+            return self._now().size
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether it was written to, or its length set, since it was begun or finished last."""
+        return self._is_changed
+
+    @property
+    def unfinished_bytes(self) -> int:
+        """About how much :meth:`finish` would have to read, hash or write: whether it is quick."""
+        with self._lock:
+            return 0 if self._stored is not None else self._now().unfinished_bytes
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether so much waits to be written that :meth:`catch_up` should be called, on a thread that may wait."""
+        with self._lock:
+            waiting = self._now().waiting
+            return waiting is not None and waiting.is_behind
+
+    def catch_up(self) -> None:
+        """Wait until less waits to be written. Others may read and write meanwhile.
+
+        Raises:
+            NoSpace, DiskFault: It could not be written; nothing is lost, and it may be tried again.
+        """
+        with self._lock:
+            waiting = self._now().waiting
+        if waiting is not None:
+            waiting.catch_up()
 
     def pread(self, length: int, offset: int) -> bytes:
         """Return up to *length* bytes from *offset*; fewer only at the end."""
         with self._lock:
-            if self._memory is not None:
-                return bytes(memoryview(self._memory)[offset : offset + length])
-            return _pread(self._disk, self._fd(), length, offset)
+            return self._now().pread(length, offset)
 
-    def pwrite(self, data: bytes | bytearray | memoryview, offset: int) -> int:
+    def pwrite(self, data: Bytes, offset: int) -> int:
         """Write all of *data* at *offset* and return its length; a gap before it reads as zeros.
 
         Raises:
@@ -61,24 +82,18 @@ class Staged:
         with self._lock:
             return self._write(data, offset)
 
-    def append(self, data: bytes | bytearray | memoryview) -> int:
+    def append(self, data: Bytes) -> int:
         """Write all of *data* at the end, wherever that is now."""
         with self._lock:
-            return self._write(data, self._size())
+            return self._write(data, self._now().size)
 
     def truncate(self, size: int) -> None:
         """Cut the content to *size* bytes, or extend it with zeros."""
         with self._lock:
-            if self._memory is not None and size > IN_MEMORY_BYTES:
-                self._spill()
-            if self._memory is not None:
-                del self._memory[size:]
-                self._memory.extend(bytes(size - len(self._memory)))
-                return
-            try:
-                self._disk.truncate(self._fd(), size)
-            except OSError as failure:
-                raise from_os_error(failure, f"set the length to {size} bytes") from failure
+            content = self._now()
+            if size != content.size:
+                self._note_change()
+                content.truncate(size)
 
     def fill(self, pieces: Iterable[bytes]) -> None:
         """Write all *pieces*, from offset 0."""
@@ -88,73 +103,46 @@ class Staged:
             offset += len(piece)
 
     def finish(self) -> Stored:
-        """Store the content as a blob. It may be written to, and finished, again."""
+        """Store the content as a blob. It may be written to, and finished, again.
+
+        Raises:
+            NoSpace, ReadOnlyStore, DiskFault: Nothing was stored; it may be tried again.
+            DamagedObject: What it was begun from is damaged.
+
+        Durability:
+            relaxed: survives this process. full: survives a power cut.
+        """
         with self._lock:
-            if self._memory is not None:
-                return self._put_bytes(bytes(self._memory))
-            return self._put_stream(cast(BinaryIO, _FromStart(self._disk, self._fd())))
+            content = self._now()
+            # What is still in memory is put again: the object may have been lost or damaged since.
+            if self._stored is None or not isinstance(content, Overlay):
+                stored = content.finish()
+                if stored.size > self._staging.limits.whole_bytes:
+                    content.discard()
+                    self._content = Overlay(self._staging, Base.of(self._staging, stored), Fresh)
+                self._stored = stored
+            self._is_changed = False
+            return self._stored
 
     def discard(self) -> None:
         """Let go of the content."""
         with self._lock:
-            self._memory = None
-            file, self._file = self._file, None
-        if file is not None:
-            self._disk.discard_temporary(file)
+            content, self._content = self._content, None
+            if content is not None:
+                content.discard()
 
-    def _write(self, data: bytes | bytearray | memoryview, offset: int) -> int:
-        end = offset + len(data)
-        if self._memory is not None and end > IN_MEMORY_BYTES:
-            self._spill()
-        memory = self._memory
-        if memory is not None:
-            if offset > len(memory):
-                memory.extend(bytes(offset - len(memory)))
-            memory[offset:end] = data
-            return len(data)
-        try:
-            pwrite_all(self._disk, self._fd(), data, offset)
-        except OSError as failure:
-            raise from_os_error(failure, f"write {len(data)} bytes at {offset}") from failure
-        return len(data)
+    def _write(self, data: Bytes, offset: int) -> int:
+        view = memoryview(data)
+        if view:
+            self._note_change()
+            self._now().pwrite(view, offset)
+        return len(view)
 
-    def _size(self) -> int:
-        return len(self._memory) if self._memory is not None else self._disk.size(self._fd())
+    def _note_change(self) -> None:
+        self._is_changed = True
+        self._stored = None
 
-    def _fd(self) -> int:
-        if self._file is None:
+    def _now(self) -> Fresh | Overlay:
+        if self._content is None:
             raise ValueError("staged content was used after it was discarded")
-        return self._file.fd
-
-    def _spill(self) -> None:
-        try:
-            file = self._disk.create_temporary(self._staging, _FILE_MODE)
-        except OSError as failure:
-            raise from_os_error(failure, "stage content in tmp/") from failure
-        try:
-            pwrite_all(self._disk, file.fd, self._memory or b"", 0)
-        except OSError as failure:
-            self._disk.discard_temporary(file)
-            raise from_os_error(failure, "stage content in tmp/") from failure
-        self._memory, self._file = None, file
-
-
-class _FromStart:
-    """Reads a descriptor from its beginning, without moving its position."""
-
-    def __init__(self, disk: Disk, fd: int) -> None:
-        self._disk = disk
-        self._fd = fd
-        self._offset = 0
-
-    def read(self, length: int = -1) -> bytes:
-        data = _pread(self._disk, self._fd, length, self._offset)
-        self._offset += len(data)
-        return data
-
-
-def _pread(disk: Disk, fd: int, length: int, offset: int) -> bytes:
-    try:
-        return disk.pread(fd, length, offset)
-    except OSError as failure:
-        raise from_os_error(failure, "read staged content") from failure
+        return self._content

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 
 from sessionfs.errors import Corrupt, NotFound, Unsupported
-from sessionfs.objects.database import FAN_OUT
+from sessionfs.objects.files import FAN_OUT
 
 FORMAT = 1
 FORMAT_LINE = "sessionfs 1\n"

@@ -36,7 +36,7 @@ def put_a_stream(bench):
 
 def put_trees(bench):
     bench.objects.put_json("tree", b"{}")
-    bench.promise(has_file, bench.objects._path(hash_bytes(b"{}"), ".tree"), b"{}")
+    bench.promise(has_file, bench.objects._files.path(hash_bytes(b"{}"), ".tree"), b"{}")
 
 
 def publish_into_a_missing_directory(bench):
@@ -45,11 +45,67 @@ def publish_into_a_missing_directory(bench):
 
 
 def replace_a_damaged_object(bench):
-    path = bench.objects._path(hash_bytes(NOISE), "")
+    path = bench.objects._files.path(hash_bytes(NOISE), "")
     inner = getattr(bench.disk, "inner", bench.disk)
     if inner.size_at(path) is None:
         inner.put(path, NOISE[:-1])
     bench.put(NOISE)
+
+
+def stage_in_order(bench):
+    with bench.staged() as (staged, finish):
+        for number in range(3):
+            staged.append(bytes([number]) * 100_000)
+        finish()
+        staged.append(NOISE)
+        finish()
+
+
+def stage_in_any_order(bench):
+    with bench.staged() as (staged, finish):
+        for offset in (50_000, 0, 20_000):
+            staged.pwrite(NOISE, offset)
+        finish()
+
+
+def go_back_in_what_grew(bench):
+    with bench.staged() as (staged, finish):
+        staged.append(NOISE * 25)
+        staged.pwrite(b"header", 0)
+        finish()
+
+
+def append_to_an_object(bench):
+    oid = bench.put(NOISE[:2000]).oid
+    for number in range(6):
+        with bench.staged(oid) as (staged, finish):
+            staged.append(b"%d" % number * 100)
+            oid = finish()
+
+
+def edit_an_object(bench):
+    with bench.staged(bench.put(NOISE * 3).oid) as (staged, finish):
+        staged.pwrite(b"x" * 10, 5000)
+        finish()
+        staged.truncate(30_000)
+        finish()
+
+
+def rewrite_an_object(bench):
+    with bench.staged(bench.put(NOISE * 3).oid) as (staged, finish):
+        staged.pwrite(NOISE, 10)
+        staged.pwrite(NOISE, 17_000)
+        finish()
+
+
+def replace_a_damaged_object_by_pieces(bench):
+    inner = getattr(bench.disk, "inner", bench.disk)
+    oid = hash_bytes(NOISE + b"tail")
+    if inner.size_at(bench.objects._files.path(oid, ".chunks")) is None:
+        inner.put(bench.objects._files.path(oid, ""), b"")
+    with bench.staged(bench.put(NOISE).oid) as (staged, finish):
+        staged.append(b"tail")
+        finish()
 
 
 def append_records(bench):
@@ -105,13 +161,32 @@ SCENARIOS = [
     put_objects,
     put_a_stream,
     put_trees,
+    stage_in_order,
+    stage_in_any_order,
+    go_back_in_what_grew,
+    append_to_an_object,
+    edit_an_object,
+    rewrite_an_object,
     publish_into_a_missing_directory,
     replace_a_damaged_object,
+    replace_a_damaged_object_by_pieces,
     append_records,
     append_to_a_torn_log,
     records_that_name_objects,
     move_a_ref,
     use_a_session,
 ]
+# They begin with a damaged object.
+DAMAGED = [replace_a_damaged_object, replace_a_damaged_object_by_pieces]
 # What another process can begin again after a kill.
-REPEATABLE = [put_objects, put_a_stream, put_trees, append_records, records_that_name_objects, move_a_ref]
+REPEATABLE = [
+    put_objects,
+    put_a_stream,
+    put_trees,
+    stage_in_order,
+    append_to_an_object,
+    edit_an_object,
+    append_records,
+    records_that_name_objects,
+    move_a_ref,
+]

@@ -38,14 +38,39 @@ def put_a_stream(bench):
     bench.promise(has_object, LONG)
 
 
-def stage_large(bench):
-    staged = bench.objects.stage()
-    try:
-        staged.pwrite(NOISE * 100, 0)
-        staged.finish()
-    finally:
-        staged.discard()
-    bench.promise(has_object, NOISE * 100)
+def stage_in_order(bench):
+    with bench.staged() as (staged, finish):
+        staged.append(LONG[: len(LONG) // 16])
+        staged.append(LONG[len(LONG) // 16 : len(LONG) // 8])
+        finish()
+
+
+def stage_in_any_order(bench):
+    with bench.staged() as (staged, finish):
+        staged.pwrite(NOISE, 50_000)
+        staged.pwrite(NOISE, 0)
+        finish()
+
+
+def append_to_an_object(bench):
+    with bench.staged(bench.put(NOISE).oid) as (staged, finish):
+        for _ in range(6):
+            staged.append(b"tail" * 20)
+            finish()
+
+
+def edit_an_object(bench):
+    with bench.staged(bench.put(NOISE * 3).oid) as (staged, finish):
+        staged.pwrite(b"x" * 10, 5000)
+        staged.append(NOISE * 2)
+        finish()
+
+
+def rewrite_an_object(bench):
+    with bench.staged(bench.put(NOISE * 3).oid) as (staged, finish):
+        staged.pwrite(NOISE, 10)
+        staged.pwrite(NOISE, 17_000)
+        finish()
 
 
 def append(bench):
@@ -78,7 +103,10 @@ def copy_directory(bench):
 
 LOG_OPERATIONS = [append, append_with_an_object]
 SESSION_OPERATIONS = [put_artifact, set_state, save, copy_directory]
-OBJECT_OPERATIONS = [put_small, put_compressed, put_twice, put_a_stream, stage_large]
+OBJECT_OPERATIONS = [
+    put_small, put_compressed, put_twice, put_a_stream, stage_in_order, stage_in_any_order, append_to_an_object,
+    edit_an_object, rewrite_an_object,
+]  # fmt: skip
 OPERATIONS = [
     *OBJECT_OPERATIONS,
     *LOG_OPERATIONS, move_ref, *SESSION_OPERATIONS,
@@ -88,7 +116,8 @@ OPERATIONS = [
 def prepare(operation, mode, **watch):
     """Return the bench for *operation*: from here on calls are counted."""
     disk = new_disk()
-    bench = Bench(disk, mode)
+    watched = Watched(disk, begun=False, **watch)
+    bench = Bench(watched, mode)
     if operation in LOG_OPERATIONS:
         bench.the_log = bench.log()
         bench.the_log.create()
@@ -100,12 +129,7 @@ def prepare(operation, mode, **watch):
     if operation is move_ref:
         disk.make_directories("/s/sessions/one/refs")
     bench.unsynced.sync()
-    watched = Watched(disk, **watch)
-    for user in (bench, bench.unsynced, bench.objects, getattr(bench, "the_log", None)):
-        if user is not None:
-            setattr(user, "disk" if user is bench else "_disk", watched)
-    if hasattr(bench, "the_session"):
-        bench.the_session.log._disk = watched
+    watched.begun = True
     return watched, bench
 
 

@@ -65,5 +65,6 @@ def test_three_hundred_megabytes_are_stored_and_read_in_less_than_a_hundred(tmp_
     ).stdout
     found = json.loads(printed)
     assert found["size"] == 300 << 20
-    assert found["compression"] == ("none" if kind == "noise" else "lz4")
+    # What begins with that much noise keeps its form: it is not copied for its end.
+    assert found["compression"] == ("lz4" if kind == "text" else "none")
     assert found["grown"] < 100

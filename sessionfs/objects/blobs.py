@@ -1,0 +1,266 @@
+"""Blobs in their three forms: opening them, and telling whether they look whole."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from sessionfs.errors import Corrupt, DiskFault, from_os_error
+from sessionfs.objects import frame
+from sessionfs.objects.cache import BlockCache
+from sessionfs.objects.files import SUFFIX_OF_COMPRESSION, ObjectFiles
+from sessionfs.objects.joined import JoinedReader
+from sessionfs.objects.pieces import MAX_DEPTH, MAX_LIST_BYTES, MalformedPieces, PieceList, parse
+from sessionfs.objects.reader import Lz4Reader, ObjectReader, RawReader
+from sessionfs.objects.stored import DamagedObject, NoSuchObject, ObjectFile, Stored
+from sessionfs.oid import Hasher, ObjectId, hash_bytes
+
+
+class _Form(NamedTuple):
+    """The file of a blob, as far as a look at its ends can tell."""
+
+    path: str
+    compression: str
+    size: int  # of the content
+    stored_size: int
+    listed: PieceList | None
+
+
+class Blobs:
+    """The blobs below one ``objects/``. Thread-safe."""
+
+    def __init__(self, files: ObjectFiles, cache: BlockCache) -> None:
+        self._files = files
+        self._cache = cache
+
+    # Reading
+
+    def open(self, oid: ObjectId) -> ObjectReader:
+        """Open a blob for reading at any offset.
+
+        Raises:
+            NoSuchObject: It is not here.
+            DamagedObject: It is in a form that cannot be read.
+        """
+        with reading(oid):
+            opened = self._find(oid)
+        if opened is None:
+            raise NoSuchObject(f"there is no object {oid} in this store")
+        return JoinedReader(opened, self._open_piece) if isinstance(opened, PieceList) else opened
+
+    def open_file(self, file: ObjectFile) -> ObjectReader:
+        """Open one file of the database.
+
+        Raises:
+            NoSuchObject: It has gone since it was listed.
+            DamagedObject: It is not of its form.
+        """
+        with reading(file.oid):
+            opened = self._open_form(file.path, file.compression, file.oid)
+        if opened is None:
+            raise NoSuchObject(f"there is no object file {file.path}")
+        return JoinedReader(opened, self._open_piece) if isinstance(opened, PieceList) else opened
+
+    def checked(self, reader: ObjectReader, oid: ObjectId, hasher: Hasher | None = None) -> Iterator[bytes]:
+        """Yield the content; raise at its end if the hash is wrong.
+
+        Args:
+            hasher: Is given the content, too.
+        """
+        hasher = hasher if hasher is not None else Hasher()
+        with reading(oid):
+            for piece in reader.pieces():
+                hasher.update(piece)
+                yield piece
+        check_name(oid, hasher.oid())
+
+    def whole(self, reader: ObjectReader, oid: ObjectId) -> bytes:
+        """Return the content, read at once and checked against its name."""
+        with reading(oid):
+            data = reader.pread(reader.size, 0)
+        check_name(oid, hash_bytes(data))
+        return data
+
+    # Looking
+
+    def stored(self, oid: ObjectId) -> Stored:
+        """Return where a blob is.
+
+        Raises:
+            NoSuchObject, DamagedObject: As :meth:`open`.
+        """
+        with self.open(oid) as reader:
+            size = reader.size
+        for compression, suffix in SUFFIX_OF_COMPRESSION.items():
+            stored_size = self._files.size(oid, suffix)
+            if stored_size is not None:
+                return Stored(oid, size, stored_size, compression)
+        raise NoSuchObject(f"there is no object {oid} in this store")
+
+    def find(self, oid: ObjectId, size: int, *, in_pieces: bool = True) -> tuple[Stored | None, list[str], str | None]:
+        """Look for a blob that is believed to be whole.
+
+        "It is already there" is believed only when its size is right: a power cut in relaxed mode can leave an
+        empty or short file under the right name (git's empty loose object). Of a blob in pieces, those are looked at,
+        too.
+
+        Args:
+            in_pieces: It may be in pieces; False saves a look.
+
+        Returns:
+            Where it is, and the files it needs; or None, and the path of the one that is not whole.
+        """
+        compressions = list(SUFFIX_OF_COMPRESSION)[: 3 if in_pieces else 2]
+        seen: dict[ObjectId, _Form | None] = {}
+        for compression in compressions:
+            path = self._files.path(oid, SUFFIX_OF_COMPRESSION[compression])
+            stored_size = self._files.disk.size_at(path)
+            if stored_size is None:
+                continue
+            form = self._look(oid, compression, path, stored_size)
+            if form is None or form.size != size or not self._has_pieces(form, seen, 1):
+                return None, [], path
+            paths = [path, *(piece.path for piece in seen.values() if piece is not None)]
+            return Stored(oid, size, stored_size, compression), paths, None
+        return None, [], None
+
+    def paths(self, oid: ObjectId) -> list[str]:
+        """Return the files that a blob needs: its own and those of its pieces, as far as they are there."""
+        seen: dict[ObjectId, _Form | None] = {}
+        self._believe(oid, seen, 0)
+        return [form.path for form in seen.values() if form is not None]
+
+    def depth(self, oid: ObjectId) -> int:
+        """Return how many lists lie on the longest way to a byte of a blob; 0 when it is in one file.
+
+        Raises:
+            NoSuchObject, DamagedObject: As :meth:`open`, of any piece.
+        """
+        with reading(oid):
+            return self._depth(oid, {}, 0)
+
+    # Inside
+
+    def _find(self, oid: ObjectId) -> ObjectReader | PieceList | None:
+        for compression, suffix in SUFFIX_OF_COMPRESSION.items():
+            opened = self._open_form(self._files.path(oid, suffix), compression, oid)
+            if opened is not None:
+                return opened
+        return None
+
+    def _open_form(self, path: str, compression: str, oid: ObjectId) -> ObjectReader | PieceList | None:
+        if compression == "chunks":
+            data = self._files.read(path, MAX_LIST_BYTES + 1)
+            return None if data is None else parse(data)
+        fd = self._files.open(path)
+        if fd is None:
+            return None
+        return (
+            Lz4Reader(self._files.disk, fd, oid, self._cache)
+            if compression == "lz4"
+            else RawReader(self._files.disk, fd)
+        )
+
+    def _open_piece(self, oid: ObjectId) -> ObjectReader | PieceList:
+        try:
+            opened = self._find(oid)
+        except DiskFault:
+            raise
+        except Corrupt as failure:
+            raise MalformedPieces(f"its piece {oid} is damaged: {failure}") from failure
+        if opened is None:
+            raise MalformedPieces(f"its piece {oid} is missing")
+        return opened
+
+    def _look(self, oid: ObjectId, compression: str, path: str, stored_size: int) -> _Form | None:
+        """Return the content's size and pieces by a look at the file; None if it is not whole."""
+        if compression == "none":
+            return _Form(path, compression, stored_size, stored_size, None)
+        try:
+            with reading(oid):
+                if compression == "lz4":
+                    return _Form(path, compression, self._size_of_frame(path, stored_size), stored_size, None)
+                listed = parse(self._files.read(path, MAX_LIST_BYTES + 1) or b"")
+                return _Form(path, compression, listed.size, stored_size, listed)
+        except DiskFault:
+            raise
+        except Corrupt:
+            return None
+
+    def _size_of_frame(self, path: str, stored_size: int) -> int:
+        fd = self._files.open(path)
+        if fd is None:
+            raise frame.MalformedFrame("it is gone")
+        try:
+            if self._files.disk.pread(fd, 4, max(0, stored_size - 4)) != frame.END_MARK:
+                raise frame.MalformedFrame("it is cut short")
+            return frame.parse_header(self._files.disk.pread(fd, frame.HEADER_BYTES, 0))
+        finally:
+            self._files.disk.close(fd)
+
+    def _has_pieces(self, form: _Form, seen: dict[ObjectId, _Form | None], depth: int) -> bool:
+        if form.listed is None:
+            return True
+        for piece in form.listed.pieces:
+            found = self._believe(piece.oid, seen, depth)
+            if found is None or not piece.fits(found.size):
+                return False
+        return True
+
+    def _believe(self, oid: ObjectId, seen: dict[ObjectId, _Form | None], depth: int) -> _Form | None:
+        if oid not in seen:
+            seen[oid] = None  # until it is known; a list that names itself is damaged
+            for compression, suffix in SUFFIX_OF_COMPRESSION.items():
+                path = self._files.path(oid, suffix)
+                stored_size = self._files.disk.size_at(path)
+                if stored_size is not None:
+                    form = self._look(oid, compression, path, stored_size)
+                    is_deep = form is not None and form.listed is not None and depth >= MAX_DEPTH
+                    if form is not None and not is_deep and self._has_pieces(form, seen, depth + 1):
+                        seen[oid] = form
+                    break
+        return seen[oid]
+
+    def _depth(self, oid: ObjectId, seen: dict[ObjectId, int], above: int) -> int:
+        if oid not in seen:
+            if above > MAX_DEPTH:
+                raise MalformedPieces(f"its pieces are nested more than {MAX_DEPTH} deep")
+            opened = self._open_piece(oid)
+            seen[oid] = (
+                1 + max(self._depth(piece.oid, seen, above + 1) for piece in opened.pieces)
+                if isinstance(opened, PieceList)
+                else 0
+            )
+        return seen[oid]
+
+
+@contextmanager
+def reading(oid: ObjectId) -> Iterator[None]:
+    """Name the object in what fails while it is read.
+
+    Raises:
+        DamagedObject: It is not of its form.
+        DiskFault: The disk did not give it.
+    """
+    try:
+        yield
+    except (DamagedObject, DiskFault):
+        raise
+    except Corrupt as failure:
+        raise DamagedObject(f"object {oid} is damaged: {failure}; run sessionfs fsck") from failure
+    except OSError as failure:
+        if failure.errno in (errno.EMFILE, errno.ENFILE):
+            raise
+        raise from_os_error(failure, f"read object {oid}") from failure
+
+
+def check_name(oid: ObjectId, found: ObjectId) -> None:
+    """Compare an object's name with the hash of what was read.
+
+    Raises:
+        DamagedObject: They differ.
+    """
+    if found != oid:
+        raise DamagedObject(f"object {oid} is damaged: its content hashes to {found}; run sessionfs fsck")

@@ -1,0 +1,140 @@
+"""Objects as files: where they lie, how they get there, and that they stay.
+
+objects/<2 hex>/<62 hex>             a blob as it is: the file is the content
+objects/<2 hex>/<62 hex>.lz4         a blob as one LZ4 frame
+objects/<2 hex>/<62 hex>.chunks      a blob in pieces: the list of them
+objects/<2 hex>/<62 hex>.tree        canonical JSON: one directory
+objects/<2 hex>/<62 hex>.snapshot    canonical JSON: one moment of a session
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+
+from sessionfs.durable import Disk, Mode, Temporary, Unsynced, place, publish
+from sessionfs.durable.publish import OBJECT_MODE, sync_name
+from sessionfs.errors import from_os_error
+from sessionfs.objects.stored import ObjectFile
+from sessionfs.oid import ObjectId
+
+FAN_OUT = [f"{number:02x}" for number in range(256)]
+
+SUFFIX_OF_COMPRESSION = {"none": "", "lz4": ".lz4", "chunks": ".chunks"}  # in the order in which they are looked for
+SUFFIX_OF_KIND = {"tree": ".tree", "snapshot": ".snapshot"}
+KIND_OF_SUFFIX = dict.fromkeys(SUFFIX_OF_COMPRESSION.values(), "blob") | {
+    suffix: kind for kind, suffix in SUFFIX_OF_KIND.items()
+}
+_COMPRESSION_OF_SUFFIX = {suffix: compression for compression, suffix in SUFFIX_OF_COMPRESSION.items()}
+
+
+class ObjectFiles:
+    """The files below one ``objects/``. What fails is an error of ours."""
+
+    def __init__(self, disk: Disk, directory: str, staging: str, *, unsynced: Unsynced, mode: Mode) -> None:
+        self.disk = disk
+        self._directory = directory
+        self._staging = staging
+        self._unsynced = unsynced
+        self._mode = mode
+
+    def path(self, oid: ObjectId, suffix: str) -> str:
+        """Return where the object's file lies, or would."""
+        return f"{self._directory}/{oid[:2]}/{oid[2:]}{suffix}"
+
+    def size(self, oid: ObjectId, suffix: str) -> int | None:
+        """Return the length of the object's file in bytes; None when there is none."""
+        return self.disk.size_at(self.path(oid, suffix))
+
+    def open(self, path: str) -> int | None:
+        """Return a descriptor for reading; None when there is no such file."""
+        try:
+            return self.disk.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        except OSError as failure:
+            if failure.errno in (errno.EMFILE, errno.ENFILE):
+                raise
+            raise from_os_error(failure, f"open {path}") from failure
+
+    def read(self, path: str, limit_bytes: int) -> bytes | None:
+        """Return what the file at *path* holds, up to *limit_bytes*; None when there is none."""
+        fd = self.open(path)
+        if fd is None:
+            return None
+        try:
+            parts = []
+            left = limit_bytes
+            while left and (data := self.disk.pread(fd, left, limit_bytes - left)):
+                parts.append(data)
+                left -= len(data)
+            return b"".join(parts)
+        except OSError as failure:
+            raise from_os_error(failure, f"read {path}") from failure
+        finally:
+            self.disk.close(fd)
+
+    def create_temporary(self) -> Temporary:
+        """Return a new file that can become an object; raises OSError."""
+        return self.disk.create_temporary(self._staging, OBJECT_MODE)
+
+    def publish(self, data: bytes | bytearray | memoryview, path: str, damaged: str | None) -> None:
+        """Store *data* at *path*, in place of the *damaged* file if there is one."""
+        try:
+            publish(
+                self.disk, self._unsynced, self._mode, data, path, staging=self._staging, replace=damaged is not None
+            )
+            self._drop_damaged(damaged, path)
+        except OSError as failure:
+            raise from_os_error(failure, f"store an object of {len(data)} bytes") from failure
+
+    def place(self, temporary: Temporary, path: str, damaged: str | None) -> None:
+        """Give the complete *temporary* file its name; raises OSError, and then it may have the name or not."""
+        place(self.disk, self._unsynced, self._mode, temporary, path, replace=damaged is not None)
+        self._drop_damaged(damaged, path)
+
+    def keep(self, path: str) -> None:
+        """Make the object at *path*, which somebody else placed, as safe as the mode says.
+
+        They may not have synced it yet, or never will; the record that our caller writes needs it.
+        """
+        if self._mode is Mode.RELAXED:
+            self._unsynced.add_file(path)
+            return
+        try:
+            fd = self.disk.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                self.disk.fsync(fd)
+            finally:
+                self.disk.close(fd)
+            self.disk.sync_directory(os.path.dirname(path))
+        except OSError as failure:
+            raise from_os_error(failure, f"sync {path}") from failure
+
+    def list(self, prefix: str) -> Iterator[ObjectFile]:
+        """Yield every object whose id starts with *prefix*, in the order of the ids."""
+        for directory in FAN_OUT:
+            if directory[: len(prefix)] != prefix[:2]:
+                continue
+            folder = f"{self._directory}/{directory}"
+            try:
+                names = sorted(self.disk.listdir(folder))
+            except FileNotFoundError:
+                continue
+            for name in names:
+                stem, dot, ending = name.partition(".")
+                suffix = dot + ending
+                kind = KIND_OF_SUFFIX.get(suffix)
+                if kind is None or len(stem) != 62 or not (directory + stem).startswith(prefix):
+                    continue
+                stored_size = self.disk.size_at(f"{folder}/{name}")
+                if stored_size is not None:
+                    compression = _COMPRESSION_OF_SUFFIX.get(suffix, "none")
+                    yield ObjectFile(ObjectId(directory + stem), kind, compression, f"{folder}/{name}", stored_size)
+
+    def _drop_damaged(self, damaged: str | None, path: str) -> None:
+        """Remove a damaged file that the whole one at *path* has not replaced, because its form is another."""
+        if damaged is not None and damaged != path:
+            self.disk.unlink(damaged)
+            sync_name(self.disk, self._unsynced, self._mode, damaged)  # that it is gone

@@ -1,0 +1,39 @@
+"""What the database says about its objects."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sessionfs.errors import Corrupt, NotFound
+from sessionfs.oid import ObjectId
+
+
+class NoSuchObject(NotFound):
+    """No object has this id, or none of this kind."""
+
+
+class DamagedObject(Corrupt):
+    """An object's bytes are not what its name says."""
+
+
+class Stored(NamedTuple):
+    """Where content ended up.
+
+    ``stored_size`` is what the content has cost: the bytes of its file; for content in pieces the bytes of the list,
+    and of what had to be written beside it. Of content that was there already in pieces, it is the bytes of the list.
+    """
+
+    oid: ObjectId
+    size: int  # bytes of content
+    stored_size: int
+    compression: str  # "none", "lz4" or "chunks"
+
+
+class ObjectFile(NamedTuple):
+    """One file of the database, as :meth:`ObjectDatabase.list` finds it."""
+
+    oid: ObjectId
+    kind: str  # "blob", "tree" or "snapshot"
+    compression: str
+    path: str
+    stored_size: int
