@@ -30,8 +30,7 @@ class Found:
 def check_objects(store: Store, found: Found, progress: Progress | None) -> Iterator[Fault]:
     """Hash every object; fills *found* on the way.
 
-    Content in pieces comes last, and what is shorter before what is longer: it has most of its pieces in common with
-    it.
+    Content in pieces comes last, the shorter before the longer: they have most of their pieces in common.
     """
     verifier = store.objects.verifier()
     files = list(store.objects.list())

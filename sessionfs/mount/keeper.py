@@ -71,7 +71,7 @@ class Keeper:
     """The journal of this mount, and the task that stores what does not stand in it."""
 
     def __init__(self, store: Store) -> None:
-        self.journal = Journal(store.layout.staging)
+        self.journal = Journal(store.disk, store.layout.staging)
         self._awake = trio.Event()
 
     def begin(self, session_id: str, path: str, oid: ObjectId | None) -> Kept:

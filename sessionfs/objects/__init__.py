@@ -2,7 +2,8 @@
 
 ``database``  put, read, look up; the rest of the store knows only this and what it returns
 ``files``     which file is which object, and how it gets its name
-``blobs``     the three forms of a blob: opened, and looked at
+``blobs``     the three forms of a blob, opened
+``presence``  whether a blob is there and looks whole
 ``writer``    blobs on their way in
 ``verify``    objects against their names
 
@@ -19,6 +20,7 @@ Content that is written at any offset:
 
 ``staged``    what others see of it
 ``staging``   what its forms have in common
+``beginning`` what it begins with
 ``limits``    when it changes its form
 ``fresh``     begins with nothing: ``growing`` when it is written in order, ``sparse`` when it is not
 ``overlay``   lies over a ``base``, with ``edits`` in it and a tail after it

@@ -42,6 +42,11 @@ class Base:
         return base
 
     @property
+    def is_stored(self) -> bool:
+        """Whether it is a blob already."""
+        return not isinstance(self._content, Growing | Sparse)
+
+    @property
     def is_remembered(self) -> bool:
         """Whether something can be appended without reading it."""
         return not isinstance(self._content, Growing | Sparse) and self._staging.recent.find(self._content) is not None

@@ -1,14 +1,12 @@
-"""Blobs in their three forms: opening them, and telling whether they look whole."""
+"""Blobs in their three forms: opening and reading them."""
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from sessionfs.errors import Corrupt, DiskFault, from_os_error
-from sessionfs.objects import frame
 from sessionfs.objects.cache import BlockCache
 from sessionfs.objects.files import SUFFIX_OF_COMPRESSION, ObjectFiles
 from sessionfs.objects.joined import JoinedReader
@@ -16,16 +14,6 @@ from sessionfs.objects.pieces import MAX_DEPTH, MAX_LIST_BYTES, MalformedPieces,
 from sessionfs.objects.reader import Lz4Reader, ObjectReader, RawReader
 from sessionfs.objects.stored import DamagedObject, NoSuchObject, ObjectFile, Stored
 from sessionfs.oid import Hasher, ObjectId, hash_bytes
-
-
-class _Form(NamedTuple):
-    """The file of a blob, as far as a look at its ends can tell."""
-
-    path: str
-    compression: str
-    size: int  # of the content
-    stored_size: int
-    listed: PieceList | None
 
 
 class Blobs:
@@ -99,39 +87,6 @@ class Blobs:
                 return Stored(oid, size, stored_size, compression)
         raise NoSuchObject(f"there is no object {oid} in this store")
 
-    def find(self, oid: ObjectId, size: int, *, in_pieces: bool = True) -> tuple[Stored | None, list[str], str | None]:
-        """Look for a blob that is believed to be whole.
-
-        "It is already there" is believed only when its size is right: a power cut in relaxed mode can leave an
-        empty or short file under the right name (git's empty loose object). Of a blob in pieces, those are looked at,
-        too.
-
-        Args:
-            in_pieces: It may be in pieces; False saves a look.
-
-        Returns:
-            Where it is, and the files it needs; or None, and the path of the one that is not whole.
-        """
-        compressions = list(SUFFIX_OF_COMPRESSION)[: 3 if in_pieces else 2]
-        seen: dict[ObjectId, _Form | None] = {}
-        for compression in compressions:
-            path = self._files.path(oid, SUFFIX_OF_COMPRESSION[compression])
-            stored_size = self._files.disk.size_at(path)
-            if stored_size is None:
-                continue
-            form = self._look(oid, compression, path, stored_size)
-            if form is None or form.size != size or not self._has_pieces(form, seen, 1):
-                return None, [], path
-            paths = [path, *(piece.path for piece in seen.values() if piece is not None)]
-            return Stored(oid, size, stored_size, compression), paths, None
-        return None, [], None
-
-    def paths(self, oid: ObjectId) -> list[str]:
-        """Return the files that a blob needs: its own and those of its pieces, as far as they are there."""
-        seen: dict[ObjectId, _Form | None] = {}
-        self._believe(oid, seen, 0)
-        return [form.path for form in seen.values() if form is not None]
-
     def depth(self, oid: ObjectId) -> int:
         """Return how many lists lie on the longest way to a byte of a blob; 0 when it is in one file.
 
@@ -173,55 +128,6 @@ class Blobs:
         if opened is None:
             raise MalformedPieces(f"its piece {oid} is missing")
         return opened
-
-    def _look(self, oid: ObjectId, compression: str, path: str, stored_size: int) -> _Form | None:
-        """Return the content's size and pieces by a look at the file; None if it is not whole."""
-        if compression == "none":
-            return _Form(path, compression, stored_size, stored_size, None)
-        try:
-            with reading(oid):
-                if compression == "lz4":
-                    return _Form(path, compression, self._size_of_frame(path, stored_size), stored_size, None)
-                listed = parse(self._files.read(path, MAX_LIST_BYTES + 1) or b"")
-                return _Form(path, compression, listed.size, stored_size, listed)
-        except DiskFault:
-            raise
-        except Corrupt:
-            return None
-
-    def _size_of_frame(self, path: str, stored_size: int) -> int:
-        fd = self._files.open(path)
-        if fd is None:
-            raise frame.MalformedFrame("it is gone")
-        try:
-            if self._files.disk.pread(fd, 4, max(0, stored_size - 4)) != frame.END_MARK:
-                raise frame.MalformedFrame("it is cut short")
-            return frame.parse_header(self._files.disk.pread(fd, frame.HEADER_BYTES, 0))
-        finally:
-            self._files.disk.close(fd)
-
-    def _has_pieces(self, form: _Form, seen: dict[ObjectId, _Form | None], depth: int) -> bool:
-        if form.listed is None:
-            return True
-        for piece in form.listed.pieces:
-            found = self._believe(piece.oid, seen, depth)
-            if found is None or not piece.fits(found.size):
-                return False
-        return True
-
-    def _believe(self, oid: ObjectId, seen: dict[ObjectId, _Form | None], depth: int) -> _Form | None:
-        if oid not in seen:
-            seen[oid] = None  # until it is known; a list that names itself is damaged
-            for compression, suffix in SUFFIX_OF_COMPRESSION.items():
-                path = self._files.path(oid, suffix)
-                stored_size = self._files.disk.size_at(path)
-                if stored_size is not None:
-                    form = self._look(oid, compression, path, stored_size)
-                    is_deep = form is not None and form.listed is not None and depth >= MAX_DEPTH
-                    if form is not None and not is_deep and self._has_pieces(form, seen, depth + 1):
-                        seen[oid] = form
-                    break
-        return seen[oid]
 
     def _depth(self, oid: ObjectId, seen: dict[ObjectId, int], above: int) -> int:
         if oid not in seen:

@@ -13,14 +13,11 @@ from typing import BinaryIO
 
 from sessionfs.durable import Disk, Mode, Unsynced
 from sessionfs.objects.background import Run, run_in_background
-from sessionfs.objects.base import Base
 from sessionfs.objects.blobs import Blobs
 from sessionfs.objects.cache import BlockCache
 from sessionfs.objects.files import KIND_OF_SUFFIX, SUFFIX_OF_KIND, ObjectFiles
-from sessionfs.objects.fresh import Fresh
 from sessionfs.objects.incoming import PIECE_BYTES
 from sessionfs.objects.limits import Limits
-from sessionfs.objects.overlay import Overlay
 from sessionfs.objects.reader import ObjectReader, RawReader
 from sessionfs.objects.recent import Recent
 from sessionfs.objects.staged import Staged
@@ -118,17 +115,19 @@ class ObjectDatabase:
             base: Start from this blob's content instead of nothing; it is not copied, unless it is small.
 
         Raises:
-            NoSuchObject: Of *base*.
-            DamagedObject: Of *base*. That its content is wrong is found here if it is small, otherwise when it is
-            finished.
+            NoSuchObject: There is no *base*.
+            DamagedObject: *base* cannot be read. That its content is wrong is found here if it is small, and otherwise
+                when something else has been made of it and is finished.
         """
+        from sessionfs.objects.beginning import begin, begin_over  # late: see there
+
         if base is None:
-            return Staged(self._staging, Fresh(self._staging))
+            return begin(self._staging)
         reader = self.open(base)
         if reader.size > self._staging.limits.whole_bytes:
-            return Staged(self._staging, Overlay(self._staging, Base.below(self._staging, base, reader), Fresh))
+            return begin_over(self._staging, base, reader)
         with reader:
-            return Staged(self._staging, Fresh(self._staging, b"".join(self._blobs.checked(reader, base))))
+            return begin(self._staging, b"".join(self._blobs.checked(reader, base)))
 
     # Reading
 

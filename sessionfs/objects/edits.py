@@ -1,7 +1,7 @@
 """What was written into content that exists: whole pages, in memory while they are few, then in a sparse file.
 
-Pages are as in the kernel's cache, 4 KiB; what a write leaves of its first and last page is copied from the base, so
-that a byte a page says which are here: 2.6 MB for 10 GiB, however the writes lie.
+Pages have 4 KiB, as in the kernel's cache. What a write leaves of its first and last page is copied from the base; so
+one byte a page says what is here: 2.6 MB for 10 GiB, however the writes lie.
 """
 
 from __future__ import annotations

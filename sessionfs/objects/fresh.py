@@ -66,8 +66,8 @@ class Fresh:
 
     def truncate(self, size: int) -> None:
         """Cut the content to *size* bytes, or extend it with zeros."""
-        if size == 0:
-            self.discard()
+        if self._form is not None and size <= min(self.size, self._staging.limits.memory_bytes) and self._is_all_new:
+            self._turn_into_memory(size)
         elif self._form is None and size <= self._staging.limits.memory_bytes:
             del self._memory[size:]
             self._memory.extend(bytes(size - len(self._memory)))
@@ -89,6 +89,10 @@ class Fresh:
         if form is not None:
             form.discard()
 
+    @property
+    def _is_all_new(self) -> bool:
+        return not (isinstance(self._form, Overlay) and self._form.is_over_blob)
+
     def _form_for(self, offset: int) -> Content:
         """Return the form that can be changed at *offset*, now that it is too long for memory."""
         form = self._form
@@ -100,6 +104,12 @@ class Fresh:
             return self._turn_into_sparse()
         self._form = Overlay(self._staging, Base(self._staging, form, size=form.size), Fresh)
         return self._form
+
+    def _turn_into_memory(self, size: int) -> None:
+        """Let go of all but the first *size* bytes, which gives back what they take on a disk that may be full."""
+        data = bytearray(self.pread(size, 0))
+        self.discard()
+        self._memory = data
 
     def _turn_into_growing(self, offset: int) -> Growing | None:
         limits, slots = self._staging.limits, self._staging.growing

@@ -2,12 +2,15 @@
 
 What an append costs, and how it grows. A version that adds a tail is a list: the base and the tails since then. After
 ``tail_count`` tails the version before is the base of the next list, as it is: nothing is written for that. So lists
-are 5 entries long on average (400 bytes), and a version costs two files: the tail and the list, 4 KiB each on the disk
-when the tail is small. When lists are nested ``depth`` deep - after 120 appends - the small pieces of all of them are
-merged into one, compressed when that helps. So a byte that is appended in small tails is written twice, and the second
-time compressed; what is appended in tails of ``small_bytes`` or more is written once. The list at such a turn names
-all merged pieces, one for each 120 appends; when they are too many for a list, those of twice the size count as small,
-so that a byte is written once more each time the content has grown by a factor of thousands.
+have 5 entries on average (400 bytes), and a version costs two files: the tail and the list, a block of 4 KiB each when
+the tail is small. When lists are nested ``depth`` deep - after 120 appends - the small pieces of all of them are
+written as one, compressed when that helps. So a byte that is appended in small tails is written twice, and the second
+time compressed; one in a tail of ``small_bytes`` or more is written once. The list at such a turn names all merged
+pieces, one for each 120 appends. When they become too many for a list, pieces of twice the size count as small: a byte
+is written once more each time the content has grown by a factor of thousands.
+
+Measured for appends of 1 KiB with a finish after each, bytes of all object files by bytes appended: 1,000 appends of
+noise 2.3, of a log's text 1.6; 10,000 appends 2.4 and 1.6. Content below ``whole_bytes`` is written whole each time.
 """
 
 from __future__ import annotations

@@ -9,8 +9,7 @@ can:
    the base's hasher if this process stored it, otherwise by reading the base.
 3. Some of it was edited: what was changed, in pages, and a list that names the parts of the base between.
 4. Much was edited, or cut off, or the list would become long, or the content is small: all of it, anew. What was
-edited on
-   the disk is completed where it is, and that file becomes the object.
+   edited on the disk is completed where it is, and that file becomes the object.
 
 A base that is read for a new name is checked against its own: content that is damaged never gets a name that says that
 it is whole.
@@ -51,6 +50,11 @@ class Overlay:
     def size(self) -> int:
         """The content's length in bytes."""
         return self._kept + self._tail_size
+
+    @property
+    def is_over_blob(self) -> bool:
+        """Whether it has to be checked what lies below."""
+        return self._base.is_stored
 
     @property
     def waiting(self) -> Waiting | None:

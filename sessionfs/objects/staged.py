@@ -10,12 +10,9 @@ which it is kept, whether it is written in order or not, or lies over content th
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from sessionfs.objects.base import Base
-from sessionfs.objects.fresh import Fresh
-from sessionfs.objects.overlay import Overlay
-from sessionfs.objects.staging import Bytes, Staging
+from sessionfs.objects.staging import Bytes, Staging, Tail
 from sessionfs.objects.stored import Stored
 
 
@@ -26,9 +23,15 @@ class Staged:
     would fill: see :attr:`is_behind`. :meth:`finish` may take long.
     """
 
-    def __init__(self, staging: Staging, content: Fresh | Overlay) -> None:
+    def __init__(self, staging: Staging, content: Tail, go_on: Callable[[Staging, Stored], Tail]) -> None:
+        """Begin with *content*.
+
+        Args:
+            go_on: Returns what goes on with content that has been stored.
+        """
         self._staging = staging
-        self._content: Fresh | Overlay | None = content
+        self._content: Tail | None = content
+        self._go_on = go_on
         self._stored: Stored | None = None  # what it was when it was finished last, if it has not changed since
         self._is_changed = False
         self._lock = threading.Lock()
@@ -114,12 +117,11 @@ class Staged:
         """
         with self._lock:
             content = self._now()
-            # What is still in memory is put again: the object may have been lost or damaged since.
-            if self._stored is None or not isinstance(content, Overlay):
+            if self._stored is None:
                 stored = content.finish()
                 if stored.size > self._staging.limits.whole_bytes:
                     content.discard()
-                    self._content = Overlay(self._staging, Base.of(self._staging, stored), Fresh)
+                    self._content = self._go_on(self._staging, stored)
                 self._stored = stored
             self._is_changed = False
             return self._stored
@@ -142,7 +144,7 @@ class Staged:
         self._is_changed = True
         self._stored = None
 
-    def _now(self) -> Fresh | Overlay:
+    def _now(self) -> Tail:
         if self._content is None:
             raise ValueError("staged content was used after it was discarded")
         return self._content

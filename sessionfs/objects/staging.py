@@ -57,7 +57,7 @@ class Waiting(Protocol):
 
 
 class Tail(Content, Protocol):
-    """Content that comes after other content."""
+    """Content that may come after other content: it tells more about itself."""
 
     @property
     def is_in_memory(self) -> bool:

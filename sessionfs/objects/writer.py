@@ -12,6 +12,7 @@ from sessionfs.objects.files import SUFFIX_OF_COMPRESSION, ObjectFiles
 from sessionfs.objects.incoming import PIECE_BYTES, Incoming
 from sessionfs.objects.limits import Limits
 from sessionfs.objects.pieces import Piece, encode
+from sessionfs.objects.presence import Presence
 from sessionfs.objects.recent import Recent
 from sessionfs.objects.stored import Stored
 from sessionfs.oid import Hasher, ObjectId, hash_bytes
@@ -39,6 +40,7 @@ class BlobWriter:
     ) -> None:
         self._files = files
         self._blobs = blobs
+        self._presence = Presence(files)
         self._recent = recent
         self._limits = limits
         self._compress = compress
@@ -132,11 +134,11 @@ class BlobWriter:
 
     def keep(self, oid: ObjectId) -> None:
         """Make a blob that is about to be named as safe as the mode says, with all its pieces."""
-        for path in self._blobs.paths(oid):
+        for path in self._presence.paths(oid):
             self._files.keep(path)
 
     def _find(self, oid: ObjectId, size: int) -> tuple[Stored | None, str | None]:
-        found, paths, damaged = self._blobs.find(oid, size, in_pieces=size > self._limits.whole_bytes)
+        found, paths, damaged = self._presence.find(oid, size, in_pieces=size > self._limits.whole_bytes)
         for path in paths:
             self._files.keep(path)
         return found, damaged

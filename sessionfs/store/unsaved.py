@@ -33,6 +33,7 @@ from typing import NamedTuple
 import msgspec
 
 from sessionfs.artifacts import from_text, text_of
+from sessionfs.durable import Disk
 from sessionfs.errors import from_os_error
 from sessionfs.objects import ObjectDatabase, Staged
 from sessionfs.oid import ObjectId
@@ -56,12 +57,14 @@ class Place(msgspec.Struct, omit_defaults=True):
 class Journal:
     """The journal of this process. Not thread-safe."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, disk: Disk, directory: str) -> None:
         """Begin one in *directory*; the file is made when something is written.
 
         Args:
+            disk: Opens it; one that may not be written to refuses.
             directory: The store's ``tmp/``.
         """
+        self._disk = disk
         self._directory = directory
         self._fd: int | None = None
         self._path = ""
@@ -128,7 +131,7 @@ class Journal:
 
     def _open(self) -> None:
         self._path = f"{self._directory}/{PREFIX}{os.getpid()}-{os.urandom(4).hex()}"
-        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._fd = self._disk.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 

@@ -448,6 +448,11 @@ def test_a_full_disk_loses_nothing_that_was_taken(bare, stage):
     with pytest.raises(NoSpace):
         staged.finish()
     assert staged.pread(taken, 0) == NOISE[: 1 << 20] * (taken >> 20)
+    other = stage(None, bare.objects())
+    bare.disk.left = bare.disk.written + 100
+    other.append(NOISE[:PIECE_BYTES])
+    other.truncate(50)  # there is room for that
+    assert other.finish().oid == hash_bytes(NOISE[:50])
     bare.disk.left = 1 << 40
     staged.truncate(taken)
     assert staged.finish().oid == hash_bytes(NOISE[: 1 << 20] * (taken >> 20))

@@ -21,7 +21,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def journal(store):
-    return Journal(store.layout.staging)
+    return Journal(store.disk, store.layout.staging)
 
 
 def killed(journal):
