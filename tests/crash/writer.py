@@ -14,13 +14,17 @@ import sys
 from sessionfs.store.store import Store
 
 SESSION = "killed"
+VERBS = [
+    "put", "put", "put large", "append", "append", "append", "edit", "edit", "rename", "delete", "set", "set", "unset",
+    "save",
+]  # fmt: skip
 
 
 def steps(seed):
     """Return the changes of one run: the same for the same *seed*."""
     numbers = random.Random(seed)
     while True:
-        verb = numbers.choice(["put", "put", "put large", "rename", "delete", "set", "set", "unset", "save"])
+        verb = numbers.choice(VERBS)
         yield (
             verb,
             f"d{numbers.randrange(2)}/f{numbers.randrange(4)}",
@@ -30,9 +34,20 @@ def steps(seed):
 
 
 def content_of(verb, number):
-    """Return what a put writes: short, or several pages that LZ4 shrinks."""
+    """Return what a put writes: short, or what is too long for memory."""
     text = f"{number}\n".encode()
-    return text * 30_000 if verb == "put large" else text
+    return text * {"put large": 130_000, "append": 1000}.get(verb, 1)
+
+
+def place_of(content, verb, number):
+    """Return where an append or an edit writes."""
+    return len(content) if verb == "append" else number % len(content)
+
+
+def changed(content, verb, number):
+    """Return *content* after an append or an edit."""
+    place, data = place_of(content, verb, number), content_of(verb, number)
+    return content[:place] + data + content[place + len(data) :]
 
 
 def apply(model, step):
@@ -41,6 +56,8 @@ def apply(model, step):
     verb, path, other, number = step
     if verb in ("put", "put large"):
         files[path] = content_of(verb, number)
+    elif verb in ("append", "edit") and path in files:
+        files[path] = changed(files[path], verb, number)
     elif verb == "rename" and path in files:
         files[other] = files.pop(path)
     elif verb == "delete" and path in files:
@@ -57,6 +74,11 @@ def perform(session, model, step):
     verb, path, other, number = step
     if verb in ("put", "put large"):
         session.artifacts.put(path, session.objects.put_bytes(content_of(verb, number)))
+    elif verb in ("append", "edit") and path in files:
+        staged = session.objects.stage(session.tree.find(path).oid)
+        staged.pwrite(content_of(verb, number), place_of(files[path], verb, number))
+        session.artifacts.put(path, staged.finish())
+        staged.discard()
     elif verb == "rename" and path in files:
         session.artifacts.rename(path, other, make_parents=True)
     elif verb == "delete" and path in files:

@@ -1,6 +1,6 @@
 """Extents against a set of numbers."""
 
-import itertools
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -29,7 +29,7 @@ def test_extents_are_what_was_added_and_not_cut_off(granule, changes, size):
             model = {number for number in model if number // granule * granule < change[1]}
     ranges = list(extents)
     assert {number for start, end in ranges for number in range(start, end)} == model
-    assert all(end < start for (_, end), (start, _) in itertools.pairwise(ranges))
+    assert all(end < start for (_, end), (start, _) in pairwise(ranges))
     covered = list(extents.cover(size))
     assert [number for start, end, _ in covered for number in range(start, end)] == list(range(size))
     assert {number for start, end, is_data in covered if is_data for number in range(start, end)} == {

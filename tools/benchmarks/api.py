@@ -33,6 +33,7 @@ from benchmarks.measure import (
     at_most_times,
     megabytes_per_second,
 )
+from benchmarks.program import console_script
 from sessionfs.api import Artifact, Session, Store
 from sessionfs.objects.frame import BLOCK_BYTES
 
@@ -260,7 +261,7 @@ def hash_object(place: str) -> Side:
     path = f"{place}/file"
     with open(path, "wb") as file:
         file.write(os.urandom(SMALL_BYTES))
-    return _process([_console_script(), "hash-object", path])
+    return _process([console_script(), "hash-object", path])
 
 
 def cat_file_size(place: str) -> Side:
@@ -268,19 +269,12 @@ def cat_file_size(place: str) -> Side:
     store = open_store(place)
     oid = store.objects.put_bytes(os.urandom(SMALL_BYTES)).oid
     store.close()
-    return _process([_console_script(), "--store", store.path, "cat-file", "-s", oid])
+    return _process([console_script(), "--store", store.path, "cat-file", "-s", oid])
 
 
 def raw_python(place: str) -> Side:
     """Run ``python3 -c pass`` with the same interpreter."""
     return _process([sys.executable, "-c", "pass"])
-
-
-def _console_script() -> str:
-    path = os.path.join(sys.prefix, "bin", "sessionfs")
-    if not os.access(path, os.X_OK):
-        raise Skipped(f"{path} is not installed; tools/test installs it.")
-    return path
 
 
 def _process(command: list[str]) -> Side:

@@ -143,10 +143,10 @@ class Result:
             bar = {"of": "ratio" if self.bar.of_ratio else "ours", sense: self.bar.limit}
         known = {
             "name": self.name,
-            "ours": _rounded(self.ours),
-            "raw": _rounded(self.raw),
+            "ours": rounded(self.ours),
+            "raw": rounded(self.raw),
             "unit": self.unit,
-            "ratio": _rounded(self.ratio),
+            "ratio": rounded(self.ratio),
             "bar": bar,
             "met": self.met,
         }
@@ -201,6 +201,11 @@ def geometric_mean(values: Iterable[float]) -> float:
     return math.exp(fmean(math.log(value) for value in values))
 
 
+def rounded(value: float | None) -> float | None:
+    """Return it with four digits, for JSON."""
+    return None if value is None else float(f"{value:.4g}")
+
+
 def _time_calls(side: Side, calls: int, average: Callable[[Iterable[float]], float]) -> float:
     return max(average(_call_ns(side, calls)) - _empty_call_ns(), 1.0)
 
@@ -221,7 +226,3 @@ def _call_ns(side: Side, calls: int) -> list[float]:
 def _empty_call_ns() -> float:
     """Return what the clock itself and an empty call cost, which is taken off: a tenth of a microsecond."""
     return median(_call_ns(Side(lambda _: None), 10_000))
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.4g}")

@@ -36,11 +36,12 @@ def filesystem_type(path: str) -> str:
     return found[1]
 
 
-def print_machine(machine: dict[str, Any], rounds: int) -> None:
-    """Print the header."""
+def print_machine(machine: dict[str, Any], rounds: int | None) -> None:
+    """Print the header; without *rounds*, everything is measured once."""
     print(
         f"{machine['cpus']} CPUs ({machine['cpu']}), Linux {machine['kernel']}, {machine['filesystem']}, "
-        f"Python {machine['python']}, load {machine['load']}; medians of {rounds} rounds"
+        f"Python {machine['python']}, load {machine['load']}"
+        + ("" if rounds is None else f"; medians of {rounds} rounds" if rounds > 1 else "; one round")
     )
 
 
@@ -50,12 +51,13 @@ def print_results(title: str, heads: tuple[str, str], results: Sequence[Result])
     notes = []
     for result in results:
         bar = result.bar.text if result.bar is not None else ""
-        met = {True: "met", False: "NOT met", None: ""}[result.met]
         ratio = "" if result.ratio is None else f"{result.ratio:.2f}"
-        lines.append((result.name, _figure(result.ours), _figure(result.raw), result.unit, ratio, bar, met))
+        lines.append(
+            (result.name, figure(result.ours), figure(result.raw), result.unit, ratio, bar, met_text(result.met))
+        )
         if result.note is not None:
             notes.append(f"{result.name}: skipped: {result.note}")
-    _print_columns(lines, left=(0, 3, 5, 6))
+    print_columns(lines, left=(0, 3, 5, 6))
     for note in notes:
         print(note)
 
@@ -66,10 +68,16 @@ def print_contest(contest: Contest) -> None:
     lines = [(f"{contest.count:,} files of 1-4 KiB", "seconds", "us each", "ratio")]
     for name, seconds in contest.seconds.items():
         lines.append((name, f"{seconds:.3f}", f"{seconds * 1e6 / contest.count:.1f}", f"{seconds / first:.2f}"))
-    _print_columns(lines, left=(0,))
+    print_columns(lines, left=(0,))
 
 
-def _print_columns(lines: Sequence[tuple[str, ...]], *, left: tuple[int, ...]) -> None:
+def met_text(met: bool | None) -> str:
+    """Say whether a bar is met; nothing without one."""
+    return {True: "met", False: "NOT met", None: ""}[met]
+
+
+def print_columns(lines: Sequence[tuple[str, ...]], *, left: tuple[int, ...]) -> None:
+    """Print *lines* as columns; those of the numbers *left* begin at the left, the others end at the right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     print()
     for line in lines:
@@ -80,7 +88,8 @@ def _print_columns(lines: Sequence[tuple[str, ...]], *, left: tuple[int, ...]) -
         print("  ".join(cells).rstrip())
 
 
-def _figure(value: float | None) -> str:
+def figure(value: float | None) -> str:
+    """Return a number with three or more digits that mean something."""
     if value is None:
         return "-"
     return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}" if value >= 100 else f"{value:.3g}"

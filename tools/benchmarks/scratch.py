@@ -6,9 +6,12 @@ import array
 import contextlib
 import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from time import perf_counter_ns
+
+from benchmarks.interrupts import uninterrupted
 
 _GET_FLAGS = 0x8008_6601  # FS_IOC_GETFLAGS and FS_IOC_SETFLAGS of linux/fs.h
 _SET_FLAGS = 0x4008_6602
@@ -29,7 +32,7 @@ class Scratch:
     def __init__(self, directory: str) -> None:
         self.directory = directory
         with contextlib.suppress(OSError):  # other filesystems have no such flag, nor the trouble
-            _scatter(directory)
+            scatter(directory)
         self._quickest_ns = min(_creation_ns(tempfile.mkdtemp(dir=directory)) for _ in range(_TRIES))
 
     def new(self) -> str:
@@ -58,11 +61,20 @@ def _creation_ns(directory: str) -> float:
 @contextlib.contextmanager
 def scratch_in(parent: str) -> Iterator[Scratch]:
     """Return a scratch directory in *parent*, removed at the end."""
-    with tempfile.TemporaryDirectory(prefix="sessionfs-bench-", dir=parent) as directory:
+    directory = tempfile.mkdtemp(prefix="sessionfs-bench-", dir=parent)
+    try:
         yield Scratch(directory)
+    finally:
+        with uninterrupted():
+            shutil.rmtree(directory)
 
 
-def _scatter(directory: str) -> None:
+def scatter(directory: str) -> None:
+    """Let ext4 put each directory made in *directory* somewhere else on the disk.
+
+    Raises:
+        OSError: This filesystem has no such flag.
+    """
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         flags = array.array("l", [0])

@@ -46,7 +46,8 @@ _MODES = (
     *(0o1777, 0o2775, 0o3777, 0o4755, 0o2755, 0o2644, 0o6777, 0o4711, 0o7777),
 )
 _OWNERS = (-1, -1, 0, 5001, 5002, 65534, 4294967294)
-_GROUPS = (-1, -1, 0, 5001, 5002, 6000, 65534, 4294967294)
+_REAL_GROUPS = (0, 5001, 5002, 6000, 65534, 4294967294)
+_GROUPS = (-1, -1, *_REAL_GROUPS)
 
 _XATTR_NAMES = (b"user.a", b"user.b", b"user.c", b"user.sp ace", b"user.\xff\xfe", b"user.back\\slash",
                 "user.\u00fc".encode(), b"user.mime", b"user." + b"x" * 250)  # fmt: skip
@@ -155,6 +156,11 @@ class Chooser:
         return {path: kind for path, kind in self._paths.items() if path == top or path.startswith(top + b"/")}
 
     # Chances
+
+    @property
+    def is_root(self) -> bool:
+        """Whether the next operation is root's."""
+        return self._user == ROOT
 
     def _begin_stretch(self) -> None:
         self._stretch -= 1
@@ -519,7 +525,9 @@ def _owner(choose: Chooser) -> int:
 
 
 def _group(choose: Chooser) -> int:
-    return choose.one(_GROUPS)
+    # chown(-1, -1) by others than root is left out: of a set-id file that somebody writes to, it looks to the mount
+    # like what the kernel asks for before a write, which is allowed to others too.
+    return choose.one(_GROUPS if choose.is_root else _REAL_GROUPS)
 
 
 def _half(choose: Chooser) -> bool:

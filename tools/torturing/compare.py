@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from torturing.accepted import Difference, is_accepted
@@ -135,6 +136,13 @@ class Comparer:
             differences.append(Difference("inode", "are not the same", "are the same for two paths"))
         return [one for one in differences if not self._is_known(_SNAPSHOT, one)]
 
+    def remounted(self, after: Iterable[Seen]) -> None:
+        """Take the mount's times as a remount has left them, accepted differences and all, for the last seen."""
+        for shown in after:
+            known = None if isinstance(shown, int) else self._known.get(shown[6])
+            if known is not None:
+                self._known[shown[6]] = known._replace(times=(known.times[0], shown[7:9]))
+
     def forget(self) -> None:
         """Forget inodes; called when most of what is known is gone."""
         self._known.clear()
@@ -143,7 +151,7 @@ class Comparer:
 def same_after_remount(before: dict[bytes, Seen], after: dict[bytes, Seen]) -> list[Difference]:
     """Return in what the mount's own lstat answers differ."""
     differences = [
-        Difference(f"{name} after remount", left, right, str(path))
+        Difference(f"{name} after remount", left, right, str(path), 0 if isinstance(was, int) else was[0])
         for path, was in before.items()
         for name, left, right in _fields(was, after[path])
         if left != right
@@ -154,7 +162,13 @@ def same_after_remount(before: dict[bytes, Seen], after: dict[bytes, Seen]) -> l
 def _fields(before: Seen, after: Seen) -> list[tuple[str, Any, Any]]:
     if isinstance(before, int) or isinstance(after, int):
         return [("lstat", _lstat(before), _lstat(after))]
-    return list(zip(Shown._fields, before, after, strict=True))
+    was, now = Shown(*before), Shown(*after)
+    if was.mtime_ns == was.ctime_ns and was.mtime_ns != now.mtime_ns and was.ctime_ns != now.ctime_ns:
+        moved = [("mtime and ctime", was.mtime_ns, (now.mtime_ns, now.ctime_ns))]
+        was = was._replace(mtime_ns=now.mtime_ns, ctime_ns=now.ctime_ns)
+    else:
+        moved = []
+    return moved + list(zip(Shown._fields, was, now, strict=True))
 
 
 _SET_TIMES = {"utimens": (2, 3), "futimens": (1, 2)}

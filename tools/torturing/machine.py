@@ -17,7 +17,7 @@ from torturing.accepted import PROBES, REFUSALS, Difference, asks_for
 from torturing.choose import Chooser
 from torturing.compare import Comparer, same_after_remount
 from torturing.sequence import short
-from torturing.sides import SideFailed, Sides
+from torturing.sides import Ext4Failed, SideFailed, Sides
 from torturing.worker import ROOT, Hung, Operation, Outcome, Worker, WorkerDied
 
 SNAPSHOT: Operation = ("snapshot", ROOT, (), ())
@@ -91,6 +91,7 @@ class Machine:
         self._refused = refused
         self._record = record
         sides.ensure_mounted()
+        sides.ensure_ext4()
         sides.new_trees()
         self._ext4, self._mount = Worker(sides.ext4_root), Worker(sides.mount_root)
         self._comparer = Comparer(ignored)
@@ -114,6 +115,7 @@ class Machine:
 
         Raises:
             Found: The sides differ.
+            Ext4Failed: ext4 has failed by itself.
         """
         for batch in _batches(operations):
             self.run_batch(batch, told)
@@ -141,6 +143,8 @@ class Machine:
         ]
         self._mount.send("operations", batch)
         outcomes: list[Outcome] = self._ext4.ask("operations", asked, patience_seconds=_PATIENCE_SECONDS)
+        if any(not outcome[0] and outcome[1] == errno.EROFS for outcome in outcomes):
+            raise Ext4Failed
         self._waiting.append((batch, refused, outcomes))
         while len(self._waiting) > _MOST_WAITING:
             self._compare_oldest()
@@ -214,6 +218,7 @@ class Machine:
         self.snapshot()
         paths = sorted(self.tree)
         before = self._stats(paths)
+        mask = self._mount.ask("umask", patience_seconds=_PATIENCE_SECONDS)
         self._mount.end()
         try:
             self._sides.unmount()
@@ -221,7 +226,11 @@ class Machine:
         except SideFailed as failure:
             self._check(REMOUNT, [Difference("remount", "", _Text(str(failure)))])
         self._mount = Worker(self._sides.mount_root)
-        self._check(REMOUNT, same_after_remount(before, self._stats(paths)))
+        self._mount.ask("umask", mask, patience_seconds=_PATIENCE_SECONDS)
+        after = self._stats(paths)
+        differences = same_after_remount(before, after)
+        self._check(REMOUNT, [one for one in differences if not self._comparer.is_ignored(one)])
+        self._comparer.remounted(after.values())
         self.snapshot()
         self.remounts_count += 1
 
@@ -264,6 +273,7 @@ def run_chosen(
 
     Raises:
         Found: The sides differ.
+        Ext4Failed: ext4 has failed by itself.
     """
     done = 0
     while done < operations_count:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -25,7 +27,7 @@ from torturing.machine import (
     unaccepted,
 )
 from torturing.shrink import reproduce, shrink
-from torturing.sides import SideFailed, Sides
+from torturing.sides import Ext4Failed, SideFailed, Sides
 
 _PROGRESS_SECONDS = 10.0
 _FEWEST_CHANGES_PER_RECORD = 1.0
@@ -90,20 +92,43 @@ def _stop(number: int, frame: object) -> NoReturn:
 
 
 def _jobs(options: argparse.Namespace) -> int:
-    children = []
     options.operations = -(-options.operations // options.jobs)
-    for number in range(options.jobs):
-        pid = os.fork()
-        if pid == 0:
-            code = 2
-            try:
-                code = _job(options, options.seed + number, f"[{options.seed + number}] ")
-            except (KeyboardInterrupt, SideFailed) as failure:
-                print(f"tools/torture: {failure}", file=sys.stderr)
-            finally:
-                os._exit(code)
-        children.append(pid)
-    return max(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children)
+    children = [_fork(options, options.seed + number) for number in range(options.jobs)]
+    try:
+        return _wait(children)
+    except KeyboardInterrupt:
+        for pid in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        _wait(children)
+        raise
+
+
+def _fork(options: argparse.Namespace, seed: int) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 2
+    try:
+        code = _job(options, seed, f"[{seed}] ")
+    except KeyboardInterrupt:
+        code = 130
+    except SideFailed as failure:
+        print(f"tools/torture: {failure}", file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _wait(children: list[int]) -> int:
+    """Return the worst exit code, when all have ended; *children* are those that have not."""
+    worst = 0
+    while children:
+        code = os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1])
+        worst = max(worst, code if code >= 0 else 2)
+        children.pop(0)
+    return worst
 
 
 def _job(options: argparse.Namespace, seed: int, prefix: str) -> int:
@@ -166,26 +191,26 @@ class Job:
                     machine, chooser, rest, self._options.remount_every, lambda done: self._progress(start + done)
                 )
                 self._check_log(machine)
-                failure = None
-            except Found as found:
-                failure = found.failure
-                late = self._close(machine)
+                found = []
+            except Found as failure:
+                found = [failure.failure, *self._close(machine)]
+            except Ext4Failed:
+                self._say("ext4 has aborted its journal (see dmesg); going on with another one")
+                found = []
             finally:
                 self._outcomes += machine.outcomes
                 machine.end()
-        if failure is not None:
-            self._done = max(self._done, start + sum(machine.outcomes.values()))
-            self._report(failure, str(record_path))
-            if late is not None:
-                self._report(late, str(record_path))
+        self._done = max(self._done, start + sum(machine.outcomes.values()))
+        for one in found:
+            self._report(one, str(record_path))
 
-    def _close(self, machine: Machine) -> Failure | None:
+    def _close(self, machine: Machine) -> list[Failure]:
         """After a difference: see whether everything can at least be closed."""
         try:
             machine.abandon()
         except Found as found:
-            return found.failure
-        return None
+            return [found.failure]
+        return []
 
     def _progress(self, done: int) -> None:
         self._done = done

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from torturing.machine import CLOSE, SNAPSHOT, Failure, Found, Machine
-from torturing.sides import Sides
+from torturing.sides import Ext4Failed, Sides
 from torturing.worker import Operation
 
 _TAILS = (50, 300, 2000, 10_000)
@@ -25,6 +25,8 @@ def reproduce(
         machine.run([SNAPSHOT, CLOSE])
     except Found as found:
         return found.failure
+    except Ext4Failed:
+        return None
     finally:
         machine.end()
     return None

@@ -6,6 +6,7 @@ Everything is in one scratch directory. Both are mounted as libfuse mounts: nosu
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -15,6 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from torturing import calls
 
 _SESSIONFS = (sys.executable, "-P", "-m", "sessionfs")  # -P: what lies around here must not decide which
 
@@ -27,6 +30,10 @@ _OPTIONS = ("--allow-other", "--options", "nosuid,nodev")
 
 class SideFailed(Exception):
     """A filesystem could not be made, mounted, unmounted or checked; the message has its words."""
+
+
+class Ext4Failed(Exception):
+    """ext4 has aborted its journal and become read-only, as it does now and then at large attributes; see dmesg."""
 
 
 class Sides:
@@ -82,9 +89,18 @@ class Sides:
         with image.open("wb") as file:
             file.truncate(_IMAGE_BYTES)
         # ea_inode: attributes of up to 64 KiB.
-        _run("mkfs.ext4", "-q", "-O", "ea_inode", "-I", "256", str(image))
-        self._ext4_point.mkdir()
+        _run("mkfs.ext4", "-q", "-F", "-O", "ea_inode", "-I", "256", str(image))
+        self._ext4_point.mkdir(exist_ok=True)
         _run("mount", "-o", "loop,nosuid,nodev", str(image), str(self._ext4_point))
+
+    def ensure_ext4(self) -> None:
+        """Make another image if ext4 has become read-only."""
+        try:
+            os.utime(self._ext4_point)
+        except OSError:
+            _run("umount", "-l", str(self._ext4_point))
+            (self.directory / "ext4.img").unlink()
+            self._make_ext4()
 
     # The mount
 
@@ -104,6 +120,23 @@ class Sides:
                 raise SideFailed(f"the mount does not start: {self.server_log()}")
             time.sleep(0.005)
         os.statvfs(self.point)
+        if self._sessions:
+            self._try_fallocate()
+
+    def _try_fallocate(self) -> None:
+        """Let the kernel learn that fallocate(2) is refused.
+
+        It asks once after each mount, and takes set-id bits away before it does (fuse_file_fallocate); later calls
+        fail at once, and change nothing.
+        """
+        fd = os.open(self.point / "sessions" / "t1" / "artifacts" / "asked", os.O_RDWR | os.O_CREAT)
+        try:
+            calls.fallocate(fd, 0, 0, 1)
+        except OSError as failure:
+            if failure.errno != errno.EOPNOTSUPP:
+                raise
+        finally:
+            os.close(fd)
 
     def unmount(self) -> None:
         """Unmount as people do, and see that the server ends well.

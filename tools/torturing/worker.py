@@ -81,7 +81,7 @@ class Worker:
         os.close(their_answers)
 
     def send(self, kind: str, content: Any = None) -> None:
-        """Ask for something: ``operations``, ``snapshot`` or ``close``."""
+        """Ask for something: a word of ``_REQUESTS``."""
         _send(self._requests, (kind, content))
 
     def receive(self, patience_seconds: float) -> Any:
@@ -282,6 +282,14 @@ def _stats(at: Descriptors, paths: list[bytes]) -> list[Seen]:
     return [_look(at, "path", 0, path) for path in paths]
 
 
+def _umask(at: Descriptors, mask: int | None) -> int:
+    """Set the umask, unless it is only asked for; returns the one before."""
+    before = os.umask(mask or 0)
+    if mask is None:
+        os.umask(before)
+    return before
+
+
 def _close(at: Descriptors, content: Any) -> list[int]:
     """Close everything; the errnos of what failed."""
     failures = []
@@ -307,6 +315,7 @@ _REQUESTS = {
     "operations": _operations,
     "snapshot": _snapshot,
     "stats": _stats,
+    "umask": _umask,
     "close": _close,
     "probe": _refused,
 }
