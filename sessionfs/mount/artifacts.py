@@ -145,6 +145,7 @@ class ArtifactInode(Inode):
         if changes:
             self.change(changes)
         else:
+            self.mounted.check_writable()
             self.touch()
 
     @property
