@@ -4,7 +4,8 @@ A node that has been removed (by us or by another process) hangs nowhere any mor
 have it open, and what they change on it is seen by them and recorded nowhere, as POSIX has it.
 
 When something was read last (atime) is kept by the rule of ``relatime``, in memory, and ends with the mount: a record
-for each reading would be a record for nothing. An atime that somebody sets is recorded.
+for each reading would be a record for nothing. An atime that somebody sets is recorded. Times that are in no record
+stay when the kernel lets go of an inode (:mod:`sessionfs.mount.times`).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from sessionfs.mount.inodes import (
 
 if TYPE_CHECKING:
     from sessionfs.mount.mounted import MountedSession
+    from sessionfs.mount.times import Came
 
 # What a record can say; as ext4 does, times beyond are moved to the nearest.
 _FIRST_TIME_NS = parse_time("0001-01-02T00:00:00.000000000Z")
@@ -57,22 +59,26 @@ def decode_name(name: bytes) -> str:
 class ArtifactInode(Inode):
     """A node of the tree."""
 
+    came: Came = (0, "")  # of a directory
+
     def __init__(self, number: int, mounted: MountedSession, node: Node) -> None:
         super().__init__(number)
         self.mounted = mounted
         self.node = node
         self.touched_ns = 0  # a ctime later than the recorded one
-        self._read_ns: int | None = None  # the atime, when a reading moved it
+        self.read_ns: int | None = None  # the atime, when a reading moved it
 
     def refresh(self) -> None:
         self.mounted.refresh()
 
     def entered(self) -> None:
         self.mounted.known[self.node] = self
+        self.mounted.unrecorded_times.drop(self.node)
 
     def left(self) -> None:
         if self.mounted.known.get(self.node) is self:
             del self.mounted.known[self.node]
+            self.mounted.unrecorded_times.keep(self)
 
     @property
     def path(self) -> str | None:
@@ -114,8 +120,8 @@ class ArtifactInode(Inode):
     @property
     def atime_ns(self) -> int:
         """When it was read last, as far as anybody noted."""
-        if self._read_ns is not None:
-            return self._read_ns
+        if self.read_ns is not None:
+            return self.read_ns
         known: int | None = self.value("atime_ns")
         return self.node.created_ns if known is None else known
 
@@ -123,7 +129,7 @@ class ArtifactInode(Inode):
         entry = self.attributes()
         known_ns, now_ns = entry.st_atime_ns, self.mounted.clock()
         if known_ns <= entry.st_mtime_ns or known_ns <= entry.st_ctime_ns or now_ns - known_ns > _ATIME_AGE_NS:
-            self._read_ns = now_ns
+            self.read_ns = now_ns
             self.cached = None
 
     @property
@@ -141,12 +147,12 @@ class ArtifactInode(Inode):
                 raise error(errno.EPERM)  # chown(-1, -1), which the kernel lets pass
             changes = {**set_id, **changes}
         if "atime_ns" in changes:
-            self._read_ns = None
+            self.read_ns = None
         if changes:
             self.change(changes)
         else:
             self.mounted.check_writable()
-            self.touch()
+            self.record_touch()
 
     @property
     def is_being_written(self) -> bool:
@@ -162,6 +168,13 @@ class ArtifactInode(Inode):
         """Move its ctime, for a change that is in no record, or not yet."""
         self.touched_ns = self.mounted.clock()
         self.cached = None
+
+    def record_touch(self) -> None:
+        """Move its ctime, for a change of nothing else."""
+        if self.path is None:
+            self.touch()
+        else:
+            self.change({"ctime_ns": self.mounted.clock()})
 
     def without_set_id(self, caller: Caller) -> dict[str, Any]:
         """Return which fields change when *caller* has written to it, or changed its owner.

@@ -27,7 +27,6 @@ class ArtifactDirectory(ArtifactInode):
     """
 
     node: Directory
-    _entered: tuple[int, str] = (0, "")  # when, and what mtime was recorded then
     missing_seconds = KNOWN_SECONDS
 
     @property
@@ -50,13 +49,13 @@ class ArtifactDirectory(ArtifactInode):
     @property
     def entered_ns(self) -> int | None:
         """When a file last came or went in it that is in no record; None if its times were moved otherwise since."""
-        entered_ns, mtime = self._entered
+        entered_ns, mtime = self.came
         return entered_ns if mtime == self.node.mtime else None
 
     def _enter(self) -> int:
         """Note that a file that is in no record came or went, and return the time."""
         now_ns = self.mounted.clock()
-        self._entered = (now_ns, self.node.mtime)
+        self.came = (now_ns, self.node.mtime)
         self.moved()
         return now_ns
 

@@ -122,6 +122,12 @@ class ArtifactFile(ArtifactInode):
             self.pending = {**self.pending, **changes}
             self.touch()
 
+    def record_touch(self) -> None:
+        if self.unsettled:
+            self.touch()
+        else:
+            super().record_touch()
+
     # Opening and closing
 
     async def open(self, flags: int, caller: Caller) -> Handle:
@@ -273,12 +279,7 @@ class ArtifactFile(ArtifactInode):
             if self._staged is None:
                 objects, (oid, size, _) = self.mounted.store.objects, self.content
                 self._begun_from = None if empty else oid
-                if empty or oid is None or size == 0:
-                    self._staged = objects.stage()
-                elif size <= INLINE_BYTES:
-                    self._staged = objects.stage(oid)
-                else:
-                    self._staged = await in_worker(objects.stage, oid)
+                self._staged = objects.stage() if empty or oid is None or size == 0 else objects.stage(oid)
                 self.size = self._staged.size
             return self._staged
 
@@ -304,22 +305,22 @@ class ArtifactFile(ArtifactInode):
             if not self.dirty:
                 self._record_pending()
                 return
-            stored, head = await self._finish()
+            stored = await self._finish()
             # From here on without awaits: the tree and the record change together.
             self.mounted.refresh()
             path = self.path
             if path is not None:
-                self._record(path, stored, head)
+                self._record(path, stored)
 
-    async def _finish(self) -> tuple[Stored, bytes]:
+    async def _finish(self) -> Stored:
         assert self._staged is not None
-        head = self._staged.pread(SNIFFED_BYTES, 0)
-        if self.size <= INLINE_BYTES:
-            return self._staged.finish(), head
-        return await in_worker(self._staged.finish), head
+        if self._staged.unfinished_bytes <= INLINE_BYTES:
+            return self._staged.finish()
+        return await in_worker(self._staged.finish)
 
-    def _record(self, path: str, stored: Stored, head: bytes) -> None:
-        node, mounted = self.node, self.mounted
+    def _record(self, path: str, stored: Stored) -> None:
+        node, mounted, staged = self.node, self.mounted, self._staged
+        assert staged is not None
         is_new = not node.id
         fields = dict(self.pending)
         if is_new:
@@ -330,7 +331,7 @@ class ArtifactFile(ArtifactInode):
             path,
             stored,
             # A type that somebody set, or that was found before, stays.
-            head=head if is_new or node.mime_type is None else None,
+            head=staged.pread(SNIFFED_BYTES, 0) if is_new or node.mime_type is None else None,
             ino=node.ino,
             make_parents=False,
             ctime_ns=max(node.ctime_ns, self.touched_ns),

@@ -10,6 +10,7 @@ from sessionfs.mount.artifacts import ArtifactInode, ArtifactSymlink
 from sessionfs.mount.directories import ArtifactDirectory
 from sessionfs.mount.files import ArtifactFile
 from sessionfs.mount.inodes import Caller, InodeTable, hash_number
+from sessionfs.mount.times import UnrecordedTimes
 from sessionfs.store.artifacts import encode_attributes
 from sessionfs.store.session import Session, SessionNotWritable
 from sessionfs.store.store import Store
@@ -38,6 +39,7 @@ class MountedSession:
         self.clock = store.clock
         self.root_parent = root_parent  # the number of the session's directory, which holds artifacts/
         self.known: dict[Node, ArtifactInode] = {}
+        self.unrecorded_times = UnrecordedTimes()
         self._invalidator = invalidator
         self._salt = hash_number("session/" + session.id)
         self._tree = session.tree
@@ -60,7 +62,11 @@ class MountedSession:
         known = self.known.get(node)
         if known is not None:
             return known
-        number = self.inodes.free_number(self._salt ^ node.ino)
+        inode = self._make_inode(self.inodes.free_number(self._salt ^ node.ino), node)
+        self.unrecorded_times.show(inode)
+        return inode
+
+    def _make_inode(self, number: int, node: Node) -> ArtifactInode:
         if isinstance(node, Directory):
             return ArtifactDirectory(number, self, node)
         if node.is_symlink:
