@@ -27,10 +27,10 @@ from sessionfs.mount.inodes import (
     build_attributes,
     error,
 )
+from sessionfs.mount.times import NEVER, Came
 
 if TYPE_CHECKING:
     from sessionfs.mount.mounted import MountedSession
-    from sessionfs.mount.times import Came
 
 # What a record can say; as ext4 does, times beyond are moved to the nearest.
 _FIRST_TIME_NS = parse_time("0001-01-02T00:00:00.000000000Z")
@@ -59,7 +59,7 @@ def decode_name(name: bytes) -> str:
 class ArtifactInode(Inode):
     """A node of the tree."""
 
-    came: Came = (0, "")  # of a directory
+    came: Came = NEVER  # of a directory
 
     def __init__(self, number: int, mounted: MountedSession, node: Node) -> None:
         super().__init__(number)
@@ -148,6 +148,8 @@ class ArtifactInode(Inode):
             changes = {**set_id, **changes}
         if "atime_ns" in changes:
             self.read_ns = None
+        if "mtime_ns" in changes:
+            self.came = NEVER
         if changes:
             self.change(changes)
         else:

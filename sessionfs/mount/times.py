@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 Came = tuple[int, str]
 """When a file that is in no record last came or went in a directory, and what mtime of it was recorded then."""
 
+NEVER: Came = (0, "")
+
 # About 250 bytes each. The oldest go; their times are as recorded again.
 _LIMIT_COUNT = 50_000
 
@@ -29,8 +31,8 @@ class UnrecordedTimes:
     def keep(self, inode: ArtifactInode) -> None:
         """Keep the times of an inode that the kernel lets go of, if any are in no record."""
         touched_ns = inode.touched_ns if inode.touched_ns > inode.node.ctime_ns else 0
-        came = inode.came if inode.entered_ns is not None else (0, "")
-        if (touched_ns or inode.read_ns is not None or came[0]) and inode.path is not None:
+        came = inode.came if inode.entered_ns is not None else NEVER
+        if (touched_ns or inode.read_ns is not None or came is not NEVER) and inode.path is not None:
             self._by_node[inode.node] = (touched_ns, inode.read_ns, came)
             if len(self._by_node) > self._limit_count:
                 del self._by_node[next(iter(self._by_node))]

@@ -228,6 +228,7 @@ class Job:
         operations = read_record(record_path)
         if failure.operation in operations:
             operations = operations[: len(operations) - operations[::-1].index(failure.operation)]
+        os.makedirs(self._options.output, exist_ok=True)
         path = os.path.join(self._options.output, f"torture-{self._seed}-{len(self._found)}.ops")
         self._say(f"\nDIFFERENCE after {len(operations):,} operations\n{failure}")
         sequence.write(path, operations, str(failure).splitlines())
