@@ -37,6 +37,7 @@ has() {
     acl) command -v setfacl ;;
     attr) command -v setfattr ;;
     fuse3) command -v fusermount3 ;;
+    inotify-tools) command -v inotifywait ;;
     libc6-dev) gcc -E -include stdio.h -x c /dev/null ;;
     libfuse3-dev) pkg-config --exists fuse3 ;;
     python3*-dev) "$python" -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' ;;
@@ -72,14 +73,17 @@ need() {
     done
 }
 
-# want PACKAGE: installs it where the distribution has it; does without it elsewhere.
+# want PACKAGE...: installs those that the distribution has; does without the others.
 want() {
-    has "$1" && return
-    if apt-cache show "$1" &>/dev/null; then
-        need "$1"
-    else
-        echo "==> Going on without $1, which this system's archive does not have"
-    fi
+    local package there=()
+    for package; do
+        if has "$package" || apt-cache show "$package" &>/dev/null; then
+            there+=("$package")
+        else
+            echo "==> Going on without $package, which this system's archive does not have"
+        fi
+    done
+    need "${there[@]}"
 }
 
 # --- Python

@@ -19,7 +19,8 @@ from benchmarks.scratch import Scratch
 
 EXPLANATION = """\
 written: what the mount's process made the disk write, by /proc/PID/io (write_bytes - cancelled_write_bytes): whole
-pages of content, each time they were dirtied, also of files that are gone again; not the disk's own journal and inodes.
+pages of content, each time they were dirtied, also of files that are gone again; not the disk's own journal and inodes
+(but these, too, on an ext4 without a journal, where small files seem to cost half as much again).
 stays: what du says the store has grown by: whole blocks of what is there now, with directories; not what was rewritten.
 allowed: a factor times what the user wrote, and 4 KiB for each file. Both are taken after a sync; "written" decides."""
 
