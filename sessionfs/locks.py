@@ -36,27 +36,31 @@ def acquire(fd: int, what: str, *, wait_seconds: float = WAIT_SECONDS) -> None:
     Raises:
         LockHeld: Not had after *wait_seconds*; the message names the holder's pid where the system tells it.
     """
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if try_acquire(fd):
         return
-    except BlockingIOError:
-        pass
     deadline = time.monotonic() + wait_seconds
     pause = _FIRST_PAUSE_SECONDS
     while True:
         time.sleep(pause)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if try_acquire(fd):
             return
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                break
+        if time.monotonic() > deadline:
+            break
         pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
     pid = holder(fd)
     by = f"process {pid}" if pid is not None else "another process"
     raise LockHeld(
         f"{what} is locked: {by} has held it for {wait_seconds:g} s; see whether it is stopped, then try again"
     )
+
+
+def try_acquire(fd: int) -> bool:
+    """Take the exclusive lock on *fd* if nobody has it; whether it was taken."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def release(fd: int) -> None:

@@ -127,6 +127,7 @@ class Bench:
             yield staged, finish
         finally:
             staged.discard()
+            self.staging.rest()
 
     def append(self, log, **data):
         with log.writing():

@@ -269,6 +269,13 @@ class MemoryDisk:
             raise LockHeld(f"{what} is locked")
         file.holder = fd
 
+    def try_lock(self, fd: int) -> bool:
+        file = self._opened_file(fd)
+        if file.holder not in (None, fd):
+            return False
+        file.holder = fd
+        return True
+
     def unlock(self, fd: int) -> None:
         file = self._opened_file(fd)
         if file.holder == fd:

@@ -26,6 +26,19 @@ def write_log_again(disk: Disk, path: str) -> None:
         disk.close(fd)
 
 
+def write_pack_again(disk: Disk, path: str) -> None:
+    """Write the pack at *path* again, in place, and sync it.
+
+    Without its lock, which who adds to it has: what is there already never changes.
+    """
+    fd = disk.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        _copy(disk, fd, lambda data, offset: disk.pwrite(fd, data, offset))
+        disk.fsync(fd)
+    finally:
+        disk.close(fd)
+
+
 def write_file_again(disk: Disk, path: str) -> None:
     """Put a synced copy of the file at *path* in its place: it is never written to once it has its name."""
     fd = disk.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -95,6 +95,9 @@ class Disk(Protocol):
     def lock(self, fd: int, what: str) -> None:
         """Take the exclusive lock on *fd* (see :mod:`sessionfs.locks`)."""
 
+    def try_lock(self, fd: int) -> bool:
+        """Take the exclusive lock on *fd* if nobody has it; whether it was taken."""
+
     def unlock(self, fd: int) -> None:
         """Give it back."""
 
@@ -138,6 +141,7 @@ class OsDisk:
     mkdir = staticmethod(os.mkdir)
     touch = staticmethod(os.utime)
     lock = staticmethod(locks.acquire)
+    try_lock = staticmethod(locks.try_acquire)
     unlock = staticmethod(locks.release)
 
     def listdir(self, path: str) -> list[str]:

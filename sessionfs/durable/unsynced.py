@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 
-from sessionfs.durable.again import write_file_again, write_log_again
+from sessionfs.durable.again import write_file_again, write_log_again, write_pack_again
 from sessionfs.durable.disk import Disk
 
 # Above this many files it is faster to start all of them on their way at once, then to wait for each: 1,000 files took
@@ -23,6 +24,7 @@ class Unsynced:
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
         self._files: set[str] = set()
+        self._packs: set[str] = set()
         self._directories: set[str] = set()
         self._logs: set[str] = set()
         self._doubtful: set[str] = set()  # a sync of these failed
@@ -35,6 +37,13 @@ class Unsynced:
         with self._lock:
             self._files.add(path)
         self.wake()
+
+    def add_pack(self, path: str) -> None:
+        """Owe a sync to a file that objects were added to, and to its directory."""
+        if path not in self._packs:
+            with self._lock:
+                self._packs.add(path)
+            self.wake()
 
     def add_directory(self, path: str) -> None:
         """Owe a sync to a directory in which a name has appeared."""
@@ -61,7 +70,7 @@ class Unsynced:
     @property
     def empty(self) -> bool:
         """Whether nothing is owed."""
-        return not (self._files or self._directories or self._logs)
+        return not (self._files or self._packs or self._directories or self._logs)
 
     def sync(self) -> None:
         """Put everything owed on stable storage.
@@ -76,28 +85,32 @@ class Unsynced:
             self._changed.clear()
             with self._lock:
                 files, self._files = self._files, set()
+                packs, self._packs = self._packs, set()
                 directories, self._directories = self._directories, set()
                 logs, self._logs = self._logs, set()
             try:
-                self._sync(files, directories, logs)
+                self._sync(files, packs, directories, logs)
             except BaseException:
                 with self._lock:
                     self._files |= files
+                    self._packs |= packs
                     self._directories |= directories
                     self._logs |= logs
                 self._changed.set()
                 raise
 
-    def _sync(self, files: set[str], directories: set[str], logs: set[str]) -> None:
+    def _sync(self, files: set[str], packs: set[str], directories: set[str], logs: set[str]) -> None:
         disk = self._disk
         if len(files) > _MANY_FILES:
             disk.sync_all(os.path.dirname(next(iter(files))))
         for path in sorted(files):
-            self._sync_file(path, is_log=False)
-        for directory in sorted(directories | {os.path.dirname(path) for path in files}):
+            self._sync_file(path, self._disk.fsync, write_file_again)
+        for path in sorted(packs):
+            self._sync_file(path, self._disk.fsync, write_pack_again)
+        for directory in sorted(directories | {os.path.dirname(path) for path in files | packs}):
             self._sync_directory(directory)
         for path in sorted(logs):
-            self._sync_file(path, is_log=True)
+            self._sync_file(path, self._disk.fdatasync, write_log_again)
 
     def _sync_directory(self, path: str) -> None:
         try:
@@ -105,10 +118,10 @@ class Unsynced:
         except FileNotFoundError:
             return  # as below
 
-    def _sync_file(self, path: str, *, is_log: bool) -> None:
+    def _sync_file(self, path: str, sync: Callable[[int], None], write_again: Callable[[Disk, str], None]) -> None:
         try:
             if path in self._doubtful:
-                (write_log_again if is_log else write_file_again)(self._disk, path)
+                write_again(self._disk, path)
                 self._doubtful.discard(path)
                 return
             fd = self._disk.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -116,10 +129,7 @@ class Unsynced:
             self._doubtful.discard(path)
             return  # moved to the trash, or a session deleted since: nothing is owed to it
         try:
-            if is_log:
-                self._disk.fdatasync(fd)
-            else:
-                self._disk.fsync(fd)
+            sync(fd)
         except OSError:
             self._doubtful.add(path)
             raise

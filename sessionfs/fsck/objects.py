@@ -32,6 +32,7 @@ def check_objects(store: Store, found: Found, progress: Progress | None) -> Iter
 
     Content in pieces comes last, the shorter before the longer: they have most of their pieces in common.
     """
+    yield from _check_packs(store)
     verifier = store.objects.verifier()
     files = list(store.objects.list())
     in_pieces = [file for file in files if file.compression == "chunks"]
@@ -48,8 +49,18 @@ def check_objects(store: Store, found: Found, progress: Progress | None) -> Iter
             progress(done, total)
 
 
+def _check_packs(store: Store) -> Iterator[Fault]:
+    for path, start, end, is_followed in store.objects.damaged_packs():
+        where = f"{os.path.relpath(path, store.path)} at {start}"
+        if is_followed:
+            yield Fault("damaged-pack", where, f"{end - start} bytes are no object; what they were cannot be told")
+        else:
+            message = f"its last {end - start} bytes are no object: a writer was killed, or is at work"
+            yield Fault("torn-pack", where, message, is_damage=False)
+
+
 def _check(store: Store, verifier: Verifier, file: ObjectFile) -> Iterator[Fault]:
-    where = os.path.relpath(file.path, store.path)
+    where = os.path.relpath(str(file.place), store.path)
     try:
         verifier.verify(file)
     except BrokenPieces as failure:

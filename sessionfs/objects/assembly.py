@@ -12,7 +12,7 @@ from sessionfs.objects.pieces import Piece, PieceList
 from sessionfs.objects.staging import Staging
 from sessionfs.objects.stored import Stored
 from sessionfs.objects.writer import recut
-from sessionfs.oid import Hasher
+from sessionfs.oid import Hasher, hash_bytes
 
 Read = Callable[[int, int], bytes]
 """Reads the new content (length, offset)."""
@@ -72,14 +72,14 @@ class Assembly(NamedTuple):
         found, damaged = writer.find(hasher, self.size)
         if found is not None:
             return found
-        written = self._write(read)
+        written, piece = self._write_small(read) if self._is_small else (self._write(read), None)
         # What is written may be there already, and in pieces itself.
         depth = max(self.planned.depth, 0 if written is None else self.depth_over(written))
         if self.tail is not None:
             depth = max(depth, self.depth_over(self.tail))
         if depth > self.staging.limits.depth:
             return None
-        listed = writer.put_list(self._pieces(written), self.size, hasher, damaged, depth=depth)
+        listed = writer.put_list(self._pieces(written), self.size, hasher, damaged, depth=depth, piece=piece)
         beside = sum(stored.stored_size for stored in (written, self.tail) if stored is not None)
         return listed._replace(stored_size=listed.stored_size + beside)
 
@@ -89,6 +89,20 @@ class Assembly(NamedTuple):
 
     def _ranges(self) -> list[Written]:
         return [item for item in self.planned.items if isinstance(item, Written)]
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether what is new can go into a pack."""
+        limit_bytes = self.staging.limits.packed_bytes
+        return 0 < limit_bytes >= sum(item.end - item.start for item in self._ranges()) and self.tail is None
+
+    def _write_small(self, read: Read) -> tuple[Stored | None, bytes]:
+        """Return the blob that all that is new makes, and its bytes unless it is stored already."""
+        data = b"".join(_content(self._ranges(), read))
+        if not data:
+            return None, data
+        stored = self.staging.writer.find_bytes(data)
+        return (stored, b"") if stored is not None else (Stored(hash_bytes(data), len(data), len(data), "none"), data)
 
     def _write(self, read: Read) -> Stored | None:
         """Store all that is new, one after the other, as one blob."""

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 from sessionfs.errors import Corrupt, DiskFault, from_os_error
 from sessionfs.objects.cache import BlockCache
-from sessionfs.objects.files import SUFFIX_OF_COMPRESSION, ObjectFiles
+from sessionfs.objects.files import COMPRESSION_OF_SUFFIX, SUFFIX_OF_COMPRESSION, SUFFIX_OF_KIND, ObjectFiles
 from sessionfs.objects.joined import JoinedReader
 from sessionfs.objects.pieces import MAX_DEPTH, MAX_LIST_BYTES, MalformedPieces, PieceList, parse
 from sessionfs.objects.reader import Lz4Reader, ObjectReader, RawReader
-from sessionfs.objects.stored import DamagedObject, NoSuchObject, ObjectFile, Stored
+from sessionfs.objects.stored import DamagedObject, NoSuchObject, ObjectFile, Place, Stored
 from sessionfs.oid import Hasher, ObjectId, hash_bytes
 
 
@@ -38,6 +38,21 @@ class Blobs:
             raise NoSuchObject(f"there is no object {oid} in this store")
         return JoinedReader(opened, self._open_piece) if isinstance(opened, PieceList) else opened
 
+    def open_json(self, kind: str, oid: ObjectId) -> ObjectReader:
+        """Open a tree or snapshot.
+
+        Raises:
+            NoSuchObject: It is not here.
+        """
+        suffix = SUFFIX_OF_KIND[kind]
+        opened = self._open_form(self._files.path(oid, suffix), "none", oid)
+        packed = None if opened is not None else self._files.packs.find(oid, suffix)
+        if packed is not None:
+            opened = self._open_place(Place(packed[0], packed[1].start, packed[1].length), "none", oid)
+        if opened is None or isinstance(opened, PieceList):
+            raise NoSuchObject(f"there is no {kind} {oid} in this store")
+        return opened
+
     def open_file(self, file: ObjectFile) -> ObjectReader:
         """Open one file of the database.
 
@@ -46,7 +61,7 @@ class Blobs:
             DamagedObject: It is not of its form.
         """
         with reading(file.oid):
-            opened = self._open_form(file.path, file.compression, file.oid)
+            opened = self._open_place(file.place, file.compression, file.oid)
         if opened is None:
             raise NoSuchObject(f"there is no object file {file.path}")
         return JoinedReader(opened, self._open_piece) if isinstance(opened, PieceList) else opened
@@ -103,7 +118,26 @@ class Blobs:
             opened = self._open_form(self._files.path(oid, suffix), compression, oid)
             if opened is not None:
                 return opened
-        return None
+        packed = self._files.packs.find(oid, *SUFFIX_OF_COMPRESSION.values())
+        if packed is None:
+            return None
+        path, entry = packed
+        place = Place(path, entry.start, entry.length)
+        return self._open_place(place, COMPRESSION_OF_SUFFIX[entry.suffix], oid)
+
+    def _open_place(self, place: Place, compression: str, oid: ObjectId) -> ObjectReader | PieceList | None:
+        path, start, length = place
+        if start is None:
+            return self._open_form(path, compression, oid)
+        if compression == "chunks":
+            data = self._files.read(path, length, start)
+            return None if data is None else parse(data)
+        fd = self._files.open(path)
+        if fd is None:
+            return None
+        if compression == "lz4":
+            return Lz4Reader(self._files.disk, fd, oid, self._cache, start=start, length=length)
+        return RawReader(self._files.disk, fd, start=start, length=length)
 
     def _open_form(self, path: str, compression: str, oid: ObjectId) -> ObjectReader | PieceList | None:
         if compression == "chunks":

@@ -18,7 +18,7 @@ from sessionfs.objects.cache import BlockCache
 from sessionfs.objects.files import KIND_OF_SUFFIX, SUFFIX_OF_KIND, ObjectFiles
 from sessionfs.objects.incoming import PIECE_BYTES
 from sessionfs.objects.limits import Limits
-from sessionfs.objects.reader import ObjectReader, RawReader
+from sessionfs.objects.reader import ObjectReader
 from sessionfs.objects.recent import Recent
 from sessionfs.objects.staged import Staged
 from sessionfs.objects.staging import Staging
@@ -154,10 +154,7 @@ class ObjectDatabase:
 
     def read_json(self, kind: str, oid: ObjectId) -> bytes:
         """Return the canonical JSON of a tree or snapshot, checked against its name."""
-        fd = self._files.open(self._files.path(oid, SUFFIX_OF_KIND[kind]))
-        if fd is None:
-            raise NoSuchObject(f"there is no {kind} {oid} in this store")
-        with RawReader(self._files.disk, fd) as reader:
+        with self._blobs.open_json(kind, oid) as reader:
             return self._blobs.whole(reader, oid)
 
     def copy_out(self, oid: ObjectId, target: BinaryIO) -> int:
@@ -214,6 +211,14 @@ class ObjectDatabase:
     def stored(self, oid: ObjectId) -> Stored:
         """Return where a blob is; NoSuchObject when it is not."""
         return self._blobs.stored(oid)
+
+    def damaged_packs(self) -> Iterator[tuple[str, int, int, bool]]:
+        """Yield what in the packs is no object; see :meth:`sessionfs.objects.packs.Packs.damage`."""
+        return self._files.packs.damage()
+
+    def rest(self) -> None:
+        """Let go of descriptors; the next use opens them again."""
+        self._files.packs.rest()
 
     def list(self, prefix: str = "") -> Iterator[ObjectFile]:
         """Yield every object whose id starts with *prefix*, in the order of the ids."""

@@ -5,6 +5,9 @@ objects/<2 hex>/<62 hex>.lz4         a blob as one LZ4 frame
 objects/<2 hex>/<62 hex>.chunks      a blob in pieces: the list of them
 objects/<2 hex>/<62 hex>.tree        canonical JSON: one directory
 objects/<2 hex>/<62 hex>.snapshot    canonical JSON: one moment of a session
+objects/pack/                        many of these in one file (see :mod:`sessionfs.objects.packs`)
+
+What is looked for first is the object's own file, then the packs.
 """
 
 from __future__ import annotations
@@ -16,7 +19,8 @@ from collections.abc import Iterator
 from sessionfs.durable import Disk, Mode, Temporary, Unsynced, place, publish
 from sessionfs.durable.publish import OBJECT_MODE, sync_name
 from sessionfs.errors import from_os_error
-from sessionfs.objects.stored import ObjectFile
+from sessionfs.objects.packs import PACK_SUFFIX, Packs
+from sessionfs.objects.stored import ObjectFile, Place
 from sessionfs.oid import ObjectId
 
 FAN_OUT = [f"{number:02x}" for number in range(256)]
@@ -26,7 +30,7 @@ SUFFIX_OF_KIND = {"tree": ".tree", "snapshot": ".snapshot"}
 KIND_OF_SUFFIX = dict.fromkeys(SUFFIX_OF_COMPRESSION.values(), "blob") | {
     suffix: kind for kind, suffix in SUFFIX_OF_KIND.items()
 }
-_COMPRESSION_OF_SUFFIX = {suffix: compression for compression, suffix in SUFFIX_OF_COMPRESSION.items()}
+COMPRESSION_OF_SUFFIX = {suffix: compression for compression, suffix in SUFFIX_OF_COMPRESSION.items()}
 
 
 class ObjectFiles:
@@ -38,14 +42,19 @@ class ObjectFiles:
         self._staging = staging
         self._unsynced = unsynced
         self._mode = mode
+        self.packs = Packs(disk, f"{directory}/pack", staging, unsynced=unsynced, mode=mode)
 
     def path(self, oid: ObjectId, suffix: str) -> str:
         """Return where the object's file lies, or would."""
         return f"{self._directory}/{oid[:2]}/{oid[2:]}{suffix}"
 
     def size(self, oid: ObjectId, suffix: str) -> int | None:
-        """Return the length of the object's file in bytes; None when there is none."""
-        return self.disk.size_at(self.path(oid, suffix))
+        """Return the length in bytes of the object in this form; None when it is not here."""
+        size = self.disk.size_at(self.path(oid, suffix))
+        if size is not None:
+            return size
+        packed = self.packs.find(oid, suffix)
+        return None if packed is None else packed[1].length
 
     def open(self, path: str) -> int | None:
         """Return a descriptor for reading; None when there is no such file."""
@@ -58,15 +67,15 @@ class ObjectFiles:
                 raise
             raise from_os_error(failure, f"open {path}") from failure
 
-    def read(self, path: str, limit_bytes: int) -> bytes | None:
-        """Return what the file at *path* holds, up to *limit_bytes*; None when there is none."""
+    def read(self, path: str, limit_bytes: int, start: int = 0) -> bytes | None:
+        """Return what the file at *path* holds from *start*, up to *limit_bytes*; None when there is none."""
         fd = self.open(path)
         if fd is None:
             return None
         try:
             parts = []
             left = limit_bytes
-            while left and (data := self.disk.pread(fd, left, limit_bytes - left)):
+            while left and (data := self.disk.pread(fd, left, start + limit_bytes - left)):
                 parts.append(data)
                 left -= len(data)
             return b"".join(parts)
@@ -99,10 +108,16 @@ class ObjectFiles:
 
         They may not have synced it yet, or never will; the record that our caller writes needs it.
         """
-        if self._mode is Mode.RELAXED:
+        is_pack = path.endswith(PACK_SUFFIX)
+        if self._mode is Mode.RELAXED and not is_pack:
             self._unsynced.add_file(path)
             return
         try:
+            if is_pack:  # objects/pack/ may be as new as the pack
+                sync_name(self.disk, self._unsynced, self._mode, os.path.dirname(path))
+            if self._mode is Mode.RELAXED:
+                self._unsynced.add_pack(path)
+                return
             fd = self.disk.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 self.disk.fsync(fd)
@@ -113,7 +128,13 @@ class ObjectFiles:
             raise from_os_error(failure, f"sync {path}") from failure
 
     def list(self, prefix: str) -> Iterator[ObjectFile]:
-        """Yield every object whose id starts with *prefix*, in the order of the ids."""
+        """Yield every object whose id starts with *prefix*: those with files of their own in the order of the ids."""
+        yield from self._list_files(prefix)
+        for path, entry in self.packs.list(prefix):
+            if self.disk.size_at(self.path(entry.oid, entry.suffix)) is None:
+                yield _object_file(entry.oid, entry.suffix, Place(path, entry.start, entry.length))
+
+    def _list_files(self, prefix: str) -> Iterator[ObjectFile]:
         for directory in FAN_OUT:
             if directory[: len(prefix)] != prefix[:2]:
                 continue
@@ -125,16 +146,20 @@ class ObjectFiles:
             for name in names:
                 stem, dot, ending = name.partition(".")
                 suffix = dot + ending
-                kind = KIND_OF_SUFFIX.get(suffix)
-                if kind is None or len(stem) != 62 or not (directory + stem).startswith(prefix):
+                if suffix not in KIND_OF_SUFFIX or len(stem) != 62 or not (directory + stem).startswith(prefix):
                     continue
                 stored_size = self.disk.size_at(f"{folder}/{name}")
                 if stored_size is not None:
-                    compression = _COMPRESSION_OF_SUFFIX.get(suffix, "none")
-                    yield ObjectFile(ObjectId(directory + stem), kind, compression, f"{folder}/{name}", stored_size)
+                    place = Place(f"{folder}/{name}", None, stored_size)
+                    yield _object_file(ObjectId(directory + stem), suffix, place)
 
     def _drop_damaged(self, damaged: str | None, path: str) -> None:
         """Remove a damaged file that the whole one at *path* has not replaced, because its form is another."""
         if damaged is not None and damaged != path:
             self.disk.unlink(damaged)
             sync_name(self.disk, self._unsynced, self._mode, damaged)  # that it is gone
+
+
+def _object_file(oid: ObjectId, suffix: str, place: Place) -> ObjectFile:
+    compression = COMPRESSION_OF_SUFFIX.get(suffix, "none")
+    return ObjectFile(oid, KIND_OF_SUFFIX[suffix], compression, place.path, place.length, place.start)

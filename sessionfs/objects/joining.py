@@ -2,8 +2,8 @@
 
 What an append costs, and how it grows. A version that adds a tail is a list: the base and the tails since then. After
 ``tail_count`` tails the version before is the base of the next list, as it is: nothing is written for that. So lists
-have 5 entries on average (400 bytes), and a version costs two files: the tail and the list, a block of 4 KiB each when
-the tail is small. When lists are nested ``depth`` deep - after 120 appends - the small pieces of all of them are
+have 5 entries on average (400 bytes), and a version costs the tail, the list and 130 bytes in a pack; when the tail is
+longer than ``packed_bytes``, two files. When lists are nested ``depth`` deep - after 120 appends - the small pieces of all of them are
 written as one, compressed when that helps. So a byte that is appended in small tails is written twice, and the second
 time compressed; one in a tail of ``small_bytes`` or more is written once. The list at such a turn names all merged
 pieces, one for each 120 appends. When they become too many for a list, pieces of twice the size count as small: a byte

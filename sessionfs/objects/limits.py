@@ -11,6 +11,7 @@ from sessionfs.objects.pieces import MAX_DEPTH
 class Limits(NamedTuple):
     """Every number of them is a matter of taste within a factor of two; the reasons say what would change."""
 
+    packed_bytes: int = 8 << 10  # up to here what is new in appended content goes into a pack; 0 for never
     memory_bytes: int = 1 << 20  # up to here content stays in memory until it is finished, and is stored whole
     whole_bytes: int = 8 << 10  # up to here an appended content is stored whole, too: two files cost more
     piece_bytes: int = PIECE_BYTES  # what grows is written in pieces of this size; a multiple of a frame's block

@@ -6,24 +6,24 @@ file under the right name (git's empty loose object). Of a blob in pieces, all t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sessionfs.errors import Corrupt, DiskFault
 from sessionfs.objects import frame
 from sessionfs.objects.blobs import reading
-from sessionfs.objects.files import SUFFIX_OF_COMPRESSION, ObjectFiles
+from sessionfs.objects.files import COMPRESSION_OF_SUFFIX, SUFFIX_OF_COMPRESSION, ObjectFiles
 from sessionfs.objects.pieces import MAX_DEPTH, MAX_LIST_BYTES, PieceList, parse
-from sessionfs.objects.stored import Stored
+from sessionfs.objects.stored import Place, Stored
 from sessionfs.oid import ObjectId
 
 
 class _Form(NamedTuple):
     """The file of a blob, as far as a look at its ends can tell."""
 
-    path: str
+    place: Place
     compression: str
     size: int  # of the content
-    stored_size: int
     listed: PieceList | None
 
 
@@ -42,49 +42,64 @@ class Presence:
         Returns:
             Where it is, and the files it needs; or None, and the path of the one that is not whole.
         """
-        compressions = list(SUFFIX_OF_COMPRESSION)[: 3 if in_pieces else 2]
+        there = self._place(oid, list(SUFFIX_OF_COMPRESSION)[: 3 if in_pieces else 2], refresh=False)
+        if there is None:
+            return None, [], None
+        place, compression = there
         seen: dict[ObjectId, _Form | None] = {}
-        for compression in compressions:
-            path = self._files.path(oid, SUFFIX_OF_COMPRESSION[compression])
-            stored_size = self._files.disk.size_at(path)
-            if stored_size is None:
-                continue
-            form = self._look(oid, compression, path, stored_size)
-            if form is None or form.size != size or not self._has_pieces(form, seen, 1):
-                return None, [], path
-            paths = [path, *(piece.path for piece in seen.values() if piece is not None)]
-            return Stored(oid, size, stored_size, compression), paths, None
-        return None, [], None
+        form = self._look(oid, compression, place)
+        if form is None or form.size != size or not self._has_pieces(form, seen, 1):
+            # What is damaged in a pack stays there: the object's own file is looked for first.
+            return None, [], place.path if place.start is None else None
+        pieces = (piece.place.path for piece in seen.values() if piece is not None)
+        return Stored(oid, size, place.length, compression), list(dict.fromkeys([place.path, *pieces])), None
 
     def paths(self, oid: ObjectId) -> list[str]:
         """Return the files that a blob needs: its own and those of its pieces, as far as they are there."""
         seen: dict[ObjectId, _Form | None] = {}
         self._believe(oid, seen, 0)
-        return [form.path for form in seen.values() if form is not None]
+        return list({form.place.path: None for form in seen.values() if form is not None})
 
-    def _look(self, oid: ObjectId, compression: str, path: str, stored_size: int) -> _Form | None:
+    def _place(
+        self, oid: ObjectId, compressions: Iterable[str] = SUFFIX_OF_COMPRESSION, *, refresh: bool = True
+    ) -> tuple[Place, str] | None:
+        """Return where a blob lies, and in which form; without *refresh*, what others packed lately may be missed."""
+        for compression in compressions:
+            path = self._files.path(oid, SUFFIX_OF_COMPRESSION[compression])
+            stored_size = self._files.disk.size_at(path)
+            if stored_size is not None:
+                return Place(path, None, stored_size), compression
+        packed = self._files.packs.find(oid, *SUFFIX_OF_COMPRESSION.values(), refresh=refresh)
+        if packed is None:
+            return None
+        path, entry = packed
+        return Place(path, entry.start, entry.length), COMPRESSION_OF_SUFFIX[entry.suffix]
+
+    def _look(self, oid: ObjectId, compression: str, place: Place) -> _Form | None:
         """Return the content's size and pieces by a look at the file; None if it is not whole."""
         if compression == "none":
-            return _Form(path, compression, stored_size, stored_size, None)
+            return _Form(place, compression, place.length, None)
         try:
             with reading(oid):
                 if compression == "lz4":
-                    return _Form(path, compression, self._size_of_frame(path, stored_size), stored_size, None)
-                listed = parse(self._files.read(path, MAX_LIST_BYTES + 1) or b"")
-                return _Form(path, compression, listed.size, stored_size, listed)
+                    return _Form(place, compression, self._size_of_frame(place), None)
+                limit_bytes = MAX_LIST_BYTES + 1 if place.start is None else place.length
+                listed = parse(self._files.read(place.path, limit_bytes, place.start or 0) or b"")
+                return _Form(place, compression, listed.size, listed)
         except DiskFault:
             raise
         except Corrupt:
             return None
 
-    def _size_of_frame(self, path: str, stored_size: int) -> int:
-        fd = self._files.open(path)
+    def _size_of_frame(self, place: Place) -> int:
+        fd = self._files.open(place.path)
         if fd is None:
             raise frame.MalformedFrame("it is gone")
+        start = place.start or 0
         try:
-            if self._files.disk.pread(fd, 4, max(0, stored_size - 4)) != frame.END_MARK:
+            if self._files.disk.pread(fd, 4, start + max(0, place.length - 4)) != frame.END_MARK:
                 raise frame.MalformedFrame("it is cut short")
-            return frame.parse_header(self._files.disk.pread(fd, frame.HEADER_BYTES, 0))
+            return frame.parse_header(self._files.disk.pread(fd, frame.HEADER_BYTES, start))
         finally:
             self._files.disk.close(fd)
 
@@ -100,13 +115,9 @@ class Presence:
     def _believe(self, oid: ObjectId, seen: dict[ObjectId, _Form | None], depth: int) -> _Form | None:
         if oid not in seen:
             seen[oid] = None  # until it is known; a list that names itself is damaged
-            for compression, suffix in SUFFIX_OF_COMPRESSION.items():
-                path = self._files.path(oid, suffix)
-                stored_size = self._files.disk.size_at(path)
-                if stored_size is not None:
-                    form = self._look(oid, compression, path, stored_size)
-                    is_deep = form is not None and form.listed is not None and depth >= MAX_DEPTH
-                    if form is not None and not is_deep and self._has_pieces(form, seen, depth + 1):
-                        seen[oid] = form
-                    break
+            there = self._place(oid)
+            form = None if there is None else self._look(oid, there[1], there[0])
+            is_deep = form is not None and form.listed is not None and depth >= MAX_DEPTH
+            if form is not None and not is_deep and self._has_pieces(form, seen, depth + 1):
+                seen[oid] = form
         return seen[oid]

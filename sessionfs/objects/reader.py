@@ -72,9 +72,29 @@ class _Descriptor:
         return self._fd
 
 
+class _Part(_Descriptor):
+    """A part of an open file, as if it were all of it."""
+
+    def __init__(self, disk: Disk, fd: int, start: int, length: int) -> None:
+        super().__init__(disk, fd)
+        self._start = start
+        self._length = length
+
+    def size(self) -> int:
+        return self._length
+
+    def next_data(self, offset: int) -> int:
+        return offset
+
+    def pread(self, length: int, offset: int) -> bytes:
+        wanted = min(length, self._length - offset)
+        return super().pread(wanted, self._start + offset) if wanted > 0 else b""
+
+
 class _FileReader:
-    def __init__(self, disk: Disk, fd: int) -> None:
-        self._file = _Descriptor(disk, fd)
+    def __init__(self, disk: Disk, fd: int, *, start: int = 0, length: int | None = None) -> None:
+        """Read the file *fd*, or of a pack the object that begins at *start*."""
+        self._file = _Descriptor(disk, fd) if length is None else _Part(disk, fd, start, length)
 
     def close(self) -> None:
         self._file.close()
@@ -88,8 +108,8 @@ class _FileReader:
 class RawReader(_FileReader):
     """An object whose file is its content."""
 
-    def __init__(self, disk: Disk, fd: int) -> None:
-        super().__init__(disk, fd)
+    def __init__(self, disk: Disk, fd: int, *, start: int = 0, length: int | None = None) -> None:
+        super().__init__(disk, fd, start=start, length=length)
         self.size = self._file.size()
 
     def __enter__(self) -> RawReader:
@@ -115,8 +135,10 @@ class RawReader(_FileReader):
 class Lz4Reader(_FileReader):
     """An object in an LZ4 frame; only the blocks that a read touches are decompressed."""
 
-    def __init__(self, disk: Disk, fd: int, oid: ObjectId, cache: BlockCache) -> None:
-        super().__init__(disk, fd)
+    def __init__(
+        self, disk: Disk, fd: int, oid: ObjectId, cache: BlockCache, *, start: int = 0, length: int | None = None
+    ) -> None:
+        super().__init__(disk, fd, start=start, length=length)
         self._frame = FrameReader(self._file.pread)  # not ours: a cycle would keep the file open
         self._oid = oid
         self._cache = cache

@@ -29,11 +29,28 @@ class Stored(NamedTuple):
     compression: str  # "none", "lz4" or "chunks"
 
 
+class Place(NamedTuple):
+    """Where the bytes of an object lie."""
+
+    path: str
+    start: int | None  # in a pack; None for a file of its own
+    length: int
+
+    def __str__(self) -> str:
+        return self.path if self.start is None else f"{self.path} at {self.start}"
+
+
 class ObjectFile(NamedTuple):
-    """One file of the database, as :meth:`ObjectDatabase.list` finds it."""
+    """One object as it lies on the disk, as :meth:`ObjectDatabase.list` finds it: a file, or a part of a pack."""
 
     oid: ObjectId
     kind: str  # "blob", "tree" or "snapshot"
     compression: str
     path: str
     stored_size: int
+    start: int | None = None  # where in the pack it begins; None for a file of its own
+
+    @property
+    def place(self) -> Place:
+        """Where its bytes lie."""
+        return Place(self.path, self.start, self.stored_size)

@@ -20,6 +20,9 @@ from sessionfs.oid import Hasher, ObjectId, hash_bytes
 # Up to here content is handled in one piece in memory: one hash call, one frame, one write.
 _IN_MEMORY_BYTES = PIECE_BYTES
 
+# A longer list, which comes every 120 appends or so, has a file of its own.
+_PACKED_LIST_BYTES = 64 << 10
+
 
 class BlobWriter:
     """Stores blobs in each of their forms, once. Thread-safe.
@@ -118,19 +121,38 @@ class BlobWriter:
         return found, damaged
 
     def put_list(
-        self, pieces: Iterable[Piece], size: int, hasher: Hasher, damaged: str | None, *, depth: int
+        self,
+        pieces: Iterable[Piece],
+        size: int,
+        hasher: Hasher,
+        damaged: str | None,
+        *,
+        depth: int,
+        piece: bytes | None = None,
     ) -> Stored:
-        """Store content of *size* bytes, which *hasher* has seen, as a list of *pieces*; all of them are stored.
+        """Store content of *size* bytes, which *hasher* has seen, as a list of *pieces*.
 
         Args:
             damaged: The path of a file of that name that is not whole.
             depth: How deep the list is nested, itself included.
+            piece: The one piece that is not stored yet, small: it goes into a pack together with the list. Empty if
+                there is none, and the list is to go into a pack all the same; None: all are stored.
         """
-        oid = hasher.oid()
+        oid, suffix = hasher.oid(), SUFFIX_OF_COMPRESSION["chunks"]
         data = encode(pieces)
-        self._files.publish(data, self._files.path(oid, SUFFIX_OF_COMPRESSION["chunks"]), damaged)
+        new = [(hash_bytes(piece), SUFFIX_OF_COMPRESSION["none"], piece)] if piece else []
+        if piece is None or damaged is not None or len(data) > _PACKED_LIST_BYTES:
+            for piece_oid, _, content in new:
+                self._put_bytes(content, piece_oid)
+            self._files.publish(data, self._files.path(oid, suffix), damaged)
+        else:
+            self._files.packs.add([*new, (oid, suffix, data)])
         self._recent.add(oid, hasher, depth)
         return Stored(oid, size, len(data), "chunks")
+
+    def find_bytes(self, data: bytes) -> Stored | None:
+        """Return where a small blob is, if it is there; what is there will stay."""
+        return self._find(hash_bytes(data), len(data))[0]
 
     def keep(self, oid: ObjectId) -> None:
         """Make a blob that is about to be named as safe as the mode says, with all its pieces."""

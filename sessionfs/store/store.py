@@ -137,6 +137,7 @@ class Store:
         with self._lock:
             for session in self._open.values():
                 session.log.rest()
+        self.objects.rest()
 
     def sync(self) -> None:
         """Put everything this process wrote on stable storage."""

@@ -97,6 +97,7 @@ class StagedContent(RuleBasedStateMachine):
     def restart(self):
         """Another process: nothing is remembered, nothing is staged."""
         self.discard()
+        self.objects.rest()
         self.objects = self.open()
         if self.stored:
             self.begin(list(self.stored)[-1])
@@ -233,6 +234,7 @@ class StagedContent(RuleBasedStateMachine):
             verifier.verify(file)
         for oid, content in self.stored.items():
             assert objects.read(oid) == content
+        self.objects.rest()
         assert self.disk.inner.open_count == 0
         assert self.disk.inner.listdir("/s/tmp") == []
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from sessionfs.fsck import check
 from sessionfs.objects import BlockCache, BrokenPieces, DamagedObject
+from sessionfs.objects.limits import Limits
 from sessionfs.objects.pieces import MAX_DEPTH, Piece, encode
 from sessionfs.oid import hash_bytes
 from sessionfs.store.store import Store
@@ -69,7 +70,7 @@ def test_it_is_a_blob_like_any_other(bare, objects, joined):
     target = io.BytesIO()
     assert objects.copy_out(oid, target) == len(content) and target.getvalue() == content
     (file,) = objects.list(oid)
-    assert file == (oid, "blob", "chunks", str(path), path.stat().st_size)
+    assert file == (oid, "blob", "chunks", str(path), path.stat().st_size, None)
     objects.verify(file)
 
 
@@ -280,18 +281,18 @@ def append(objects, oid, data):
         staged.discard()
 
 
-def append_often(objects, count):
-    """Return the names of the versions of a log."""
+def append_often(objects, count, lines=500):
+    """Return the names of the versions of a log that *lines* are appended to at a time."""
     names, staged = [], objects.stage()
     for number in range(count):
-        staged.append(b"line %d\n" % number * 500)
+        staged.append(b"line %d\n" % number * lines)
         names.append(staged.finish().oid)
     staged.discard()
     return names
 
 
 def test_one_verifier_finds_all_that_many_do(bare, objects):
-    append_often(objects, 60)
+    append_often(bare.objects(limits=Limits(packed_bytes=0)), 60)
     damaged = next(file for file in objects.list() if file.compression == "none" and 3000 < file.stored_size < 7000)
     path = Path(damaged.path)
     path.chmod(0o644)
@@ -313,11 +314,11 @@ def is_damaged(verify, file):
 def test_fsck_names_the_pieces_that_are_missing_and_what_needs_them(tmp_path):
     Store.create(str(tmp_path / "s"))
     store = Store(str(tmp_path / "s"))
-    names = append_often(store.objects, 40)
+    names = append_often(store.objects, 40, lines=1200)  # too long for a pack
     assert list(check(store)) == []
-    tail = hash_bytes(b"line 39\n" * 500)
+    tail = hash_bytes(b"line 39\n" * 1200)
     path = tmp_path / "s" / "objects" / tail[:2] / tail[2:]
     path.unlink()
     (fault,) = check(store)
     assert (fault.kind, fault.where) == ("broken-pieces", f"objects/{names[-1][:2]}/{names[-1][2:]}.chunks")
-    assert f"(4000 bytes of {tail}) is missing" in fault.message and fault.is_damage
+    assert f"(9600 bytes of {tail}) is missing" in fault.message and fault.is_damage

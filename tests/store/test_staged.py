@@ -298,7 +298,7 @@ def test_an_edit_costs_its_pages_and_a_list(bare, objects, base, stage):
     assert cost < PAGE + 400
     model = NOISE[:5_000_000] + b"changed" + NOISE[5_000_007:]
     stored = staged.finish()
-    assert stored.compression == "chunks" and stored.stored_size == cost
+    assert stored.compression == "chunks" and cost - 200 < stored.stored_size <= cost  # the rest are heads in the pack
     assert bare.objects().read(stored.oid) == model
 
 
@@ -413,7 +413,7 @@ def test_the_name_after_an_append_is_right_even_if_the_base_is_damaged_meanwhile
 
 
 def test_small_pieces_that_are_damaged_are_not_merged(bare, stage):
-    objects = bare.objects(limits=LIMITS)
+    objects = bare.objects(limits=LIMITS._replace(packed_bytes=0))
     staged = stage(None, objects)
     staged.append(NOISE[:1500])
     staged.finish()
