@@ -12,13 +12,19 @@ import fcntl
 import os
 import time
 
-from sessionfs.errors import Conflict
+from sessionfs.errors import Conflict, Unsupported
 
 # A holder appends one record or writes one snapshot: microseconds to a second. Half a minute means it is stopped.
 WAIT_SECONDS = 30.0
 
 _FIRST_PAUSE_SECONDS = 0.000_05
 _LONGEST_PAUSE_SECONDS = 0.002
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+
+
+class NoLocks(Unsupported):
+    """The filesystem has no locks."""
 
 
 class LockHeld(Conflict):
@@ -36,13 +42,17 @@ def acquire(fd: int, what: str, *, wait_seconds: float = WAIT_SECONDS) -> None:
     Raises:
         LockHeld: Not had after *wait_seconds*; the message names the holder's pid where the system tells it.
     """
-    if try_acquire(fd):
+    _wait(fd, what, wait_seconds, fcntl.LOCK_EX)
+
+
+def _wait(fd: int, what: str, wait_seconds: float, kind: int) -> None:
+    if _try(fd, kind):
         return
     deadline = time.monotonic() + wait_seconds
     pause = _FIRST_PAUSE_SECONDS
     while True:
         time.sleep(pause)
-        if try_acquire(fd):
+        if _try(fd, kind):
             return
         if time.monotonic() > deadline:
             break
@@ -55,12 +65,32 @@ def acquire(fd: int, what: str, *, wait_seconds: float = WAIT_SECONDS) -> None:
 
 
 def try_acquire(fd: int) -> bool:
-    """Take the exclusive lock on *fd* if nobody has it; whether it was taken."""
+    """Take the exclusive lock on *fd* if nobody has it; whether it was taken.
+
+    Raises:
+        NoLocks: There are none on its filesystem.
+    """
+    return _try(fd, fcntl.LOCK_EX)
+
+
+def _try(fd: int, kind: int) -> bool:
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as failure:
+        if failure.errno not in _NO_LOCKS:
+            raise
+        raise NoLocks(
+            f"locks (flock) do not work on the store's filesystem: {failure.strerror}; they keep two writers apart, so "
+            "the store can only be read there"
+        ) from failure
     return True
+
+
+def acquire_shared(fd: int, what: str, *, wait_seconds: float = WAIT_SECONDS) -> None:
+    """Take the lock on *fd* together with all others who take it so; otherwise as :func:`acquire`."""
+    _wait(fd, what, wait_seconds, fcntl.LOCK_SH)
 
 
 def release(fd: int) -> None:

@@ -21,14 +21,23 @@ class Attributes(msgspec.Struct, omit_defaults=True, kw_only=True):
     gid: int | UnsetType = UNSET
     mtime: str | UnsetType = UNSET
     ctime: str | UnsetType = UNSET  # when it is not the record's time
-    atime: str | UnsetType = UNSET
+    atime: str | UnsetType | None = UNSET
     type: str | UnsetType | None = UNSET
     mime_type: str | UnsetType | None = UNSET
     description: str | UnsetType | None = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
     metadata: dict[str, Any] | UnsetType = UNSET  # all of it, replacing what was
     xattrs: dict[str, bytes] | UnsetType = UNSET  # likewise; values in base64
-    origin: str | UnsetType = UNSET
+    origin: str | UnsetType | None = UNSET
+
+
+class MadeBy(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """The block that was open when an artifact was stored: a tool's call, an agent's turn, a workflow."""
+
+    type: str  # of the record that the block becomes when it ends
+    name: str  # of the tool, agent or workflow
+    block: str  # that record has the same in its data
+    inputs: list[str] = []  # ids of artifacts that were read for it, and that no earlier artifact of the block names
 
 
 class Stored(Attributes, omit_defaults=True, kw_only=True):
@@ -47,6 +56,9 @@ class Stored(Attributes, omit_defaults=True, kw_only=True):
     created_at: str | None = None  # of a new artifact, when it was made before it was recorded
     entered: str | None = None  # with created_at: what its directory's times become, if they do
     created_by: str | None = None  # when it is not the record's actor
+    version: int | None = None  # of an inode that is brought back: it replaces what is there, and its versions go on
+    made_by: MadeBy | None = None  # what it was made by, if that was said
+    brought_back: str | None = None  # id of the version that this one is again, after a restore or an undo
 
 
 class Updated(Attributes, omit_defaults=True, kw_only=True):
@@ -68,3 +80,11 @@ class Deleted(msgspec.Struct, omit_defaults=True, kw_only=True):
 
     path: str
     kind: str = "file"
+
+
+class Retrieved(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """``artifact.retrieved``: the content of a version was read, or opened to be read."""
+
+    path: str
+    id: str  # of the version
+    by: str | None = None  # who read it, when it is not the record's actor

@@ -64,6 +64,12 @@ class Source:
         """Whether the table has to be written."""
         return self._table is None and bool(self._nodes)
 
+    def is_same_table(self, other: Source) -> bool:
+        """Say whether both tables are known to be the same without reading them: one object, or both empty."""
+        if self._table is not None or other._table is not None:
+            return self._table == other._table
+        return not self._nodes and not other._nodes
+
     def touch(self) -> None:
         """Note that the table object no longer says what is so."""
         self.nodes()

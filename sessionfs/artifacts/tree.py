@@ -149,7 +149,7 @@ class Tree:
         if data.link is not None:
             return self._link(self.resolve(from_text(data.link)), directory, name, time=time)
         node = directory.entries().get(name)
-        if node is None or not node.id or node.kind != data.kind:
+        if node is None or not node.id or node.kind != data.kind or data.version is not None:
             return self._store_new(data, directory, name, node, id=id, time=time, actor=actor)
         self._count(node, -node.links)
         node.version += 1
@@ -277,6 +277,7 @@ class Tree:
             created_at=made,
             created_by=data.created_by or actor,
             id=id,
+            version=data.version or 1,
         )
         self._set_content(node, data)
         self._set_attributes(node, data)

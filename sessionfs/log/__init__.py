@@ -4,6 +4,8 @@
 ``record``   what a line says
 ``damage``   what stands behind the last good line
 ``lines``    reading lines
+``search``   finding a record by its number or time
+``stretch``  the records between two places
 ``log``      the file: reading on, appending under the lock
 
 Names are imported when they are first used: ``lines`` needs no JSON library, which takes longer to import than a
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from sessionfs.log.framing import MAX_RECORD_BYTES, chain_of
     from sessionfs.log.lines import NoSuchLog, read_lines
     from sessionfs.log.log import Log
-    from sessionfs.log.record import Body, Draft, Position, Record, RecordTooLarge, encode_data, parse_linked
+    from sessionfs.log.record import Body, Draft, Joined, Position, Record, RecordTooLarge, encode_data, parse_linked
 
 _MODULE_OF = {
     "CorruptLog": "damage",
@@ -30,6 +32,7 @@ _MODULE_OF = {
     "Log": "log",
     "Body": "record",
     "Draft": "record",
+    "Joined": "record",
     "Position": "record",
     "Record": "record",
     "RecordTooLarge": "record",
@@ -42,6 +45,7 @@ __all__ = [
     "Body",
     "CorruptLog",
     "Draft",
+    "Joined",
     "Log",
     "NoSuchLog",
     "Position",

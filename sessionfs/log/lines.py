@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from sessionfs.durable import Disk
 from sessionfs.errors import NotFound, from_os_error
 from sessionfs.log.damage import CorruptLog, is_damage
-from sessionfs.log.framing import MAX_RECORD_BYTES, is_linked, written_chain
+from sessionfs.log.framing import MAX_RECORD_BYTES, is_followed, is_linked, written_chain
 
 _READ_BYTES = 4 << 20
 # Most lines are short: a small read usually holds one, a large one always.
@@ -23,7 +23,7 @@ class NoSuchLog(NotFound):
 
 
 def read_lines(disk: Disk, path: str, chain: str, *, seq: int = 0, offset: int = 0) -> Iterator[bytes]:
-    """Yield the whole, linked lines of the log at *path*, their LF included.
+    """Yield the whole, linked lines of the log at *path*, their LF included; an append that was cut off has none.
 
     Args:
         chain: That of the record before the first one wanted; for the first of all, the session's id.
@@ -44,6 +44,7 @@ def read_lines(disk: Disk, path: str, chain: str, *, seq: int = 0, offset: int =
         raise NoSuchLog(f"there is no log at {path}") from failure
     except OSError as failure:
         raise from_os_error(failure, f"open {path}") from failure
+    held: list[bytes] = []  # of an append whose last line has not come yet
     try:
         size = disk.size(fd)
         while offset < size:
@@ -53,7 +54,10 @@ def read_lines(disk: Disk, path: str, chain: str, *, seq: int = 0, offset: int =
                 line = data[begin:end]
                 if not (line.startswith(b'{"seq":%d,' % seq) and is_linked(line, chain)):
                     break
-                yield line + b"\n"
+                held.append(line + b"\n")
+                if not is_followed(line):
+                    yield from held
+                    held.clear()
                 chain = written_chain(line)
                 seq += 1
                 begin = end + 1

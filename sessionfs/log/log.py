@@ -11,14 +11,15 @@ import errno
 import os
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 
 from sessionfs.clock import Clock, format_time
-from sessionfs.durable import Disk, GroupCommit, Mode, Unsynced, append, write_all
+from sessionfs.correlation import NO_CONTEXT, current
+from sessionfs.durable import Disk, GroupCommit, Mode, Needed, Unsynced, append, write_all
 from sessionfs.durable.again import write_log_again
 from sessionfs.durable.publish import make_directory, sync_name
-from sessionfs.errors import ReadOnlyStore, from_os_error
+from sessionfs.errors import Conflict, ReadOnlyStore, from_os_error
 from sessionfs.log.damage import CorruptLog, is_damage
 from sessionfs.log.framing import MAX_RECORD_BYTES
 from sessionfs.log.lines import NoSuchLog, line_at, newest_base, read_lines
@@ -30,10 +31,20 @@ from sessionfs.log.record import (
     format_line,
     parse_line,
     parse_linked,
+    whole_count,
 )
 from sessionfs.oid import hash_bytes
 
 _READ_BYTES = 4 << 20
+
+Cover = Callable[[str, int], Needed]
+"""Returns what a power cut could take of what the records of a log (its path) from an offset on name."""
+
+
+class LogCut(Conflict):
+    """The log is shorter than it was: somebody repaired it, and what this process knows of it is no longer so."""
+
+    errno = errno.ESTALE
 
 
 class Log:
@@ -52,12 +63,14 @@ class Log:
         staging: str,
         unsynced: Unsynced,
         mode: Mode,
+        cover: Cover | None = None,
     ) -> None:
         """Prepare the log at *path*; nothing is opened yet.
 
         Args:
             mark_path: The empty file that is touched after each append, for watchers.
             staging: The directory in which torn tails are kept.
+            cover: Gives what must be synced before it because other processes' records name it.
         """
         self.path = path
         self.position = Position(0, 0, session_id, 0)
@@ -76,11 +89,13 @@ class Log:
         self._mode = mode
         self._group = GroupCommit() if mode is Mode.FULL else None
         self._fd: int | None = None
-        self._is_read_only = False
+        self._denied: str | None = None  # why it could be opened for reading only
         self._writers = 0
         self._committing: list[None] = []  # one for each thread in commit(); a list, whose changes need no lock
         self._is_doubtful = False  # a sync failed: what it should have synced must be written again
         self._is_named = False  # the names of the file and its directory are as safe as the mode says
+        self._cover = cover
+        self._foreign_offset: int | None = 0  # from here on others appended, and this process has not synced theirs
         self._refused: tuple[int, bytes] | None = None  # length and first bytes of what was found not to be records
         _open_logs.add(self)
 
@@ -109,7 +124,7 @@ class Log:
             for fd in descriptors:
                 if fd is not None:
                     self._disk.close(fd)
-            self._is_read_only = False
+            self._denied = None
 
     def __del__(self) -> None:
         for fd in (self._fd, self._mark_fd):
@@ -122,20 +137,35 @@ class Log:
                 self._fd = self._disk.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
             except (FileNotFoundError, NotADirectoryError) as failure:
                 raise NoSuchLog(f"there is no log at {self.path}") from failure
-            except PermissionError:
-                self._fd = self._open_for_reading()
             except OSError as failure:
-                if failure.errno != errno.EROFS:
+                if failure.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
                     raise from_os_error(failure, f"open {self.path}") from failure
                 self._fd = self._open_for_reading()
+                self._denied = failure.strerror
         return self._fd
 
     def _open_for_reading(self) -> int:
-        self._is_read_only = True
         try:
             return self._disk.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as failure:
             raise from_os_error(failure, f"open {self.path}") from failure
+
+    # What refs beside it are written with
+
+    @property
+    def disk(self) -> Disk:
+        """The disk that it is on."""
+        return self._disk
+
+    @property
+    def unsynced(self) -> Unsynced:
+        """What this process owes the disk."""
+        return self._unsynced
+
+    @property
+    def mode(self) -> Mode:
+        """When its records are safe."""
+        return self._mode
 
     # Reading
 
@@ -148,6 +178,16 @@ class Log:
     def newest_base(self) -> int:
         """Return the offset of the newest record that names a snapshot; 0 when none does or the end is unreadable."""
         return newest_base(self._disk, self._descriptor())
+
+    def size(self) -> int:
+        """Return how long the file is now, in bytes, whatever its end holds."""
+        with self.lock:
+            return self._disk.size(self._descriptor())
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return up to *length* bytes from *offset*, as they stand there: nothing is checked."""
+        with self.lock:  # so that nobody closes the descriptor meanwhile
+            return self._disk.pread(self._descriptor(), length, offset)
 
     def record_at(self, offset: int) -> Record | None:
         """Return the record that starts at *offset* bytes, or None. Its chain is not checked."""
@@ -174,28 +214,49 @@ class Log:
 
     def _read(self, fd: int, size: int) -> list[Record]:
         records: list[Record] = []
-        while self.position.offset < size:
-            data = self._disk.pread(fd, min(_READ_BYTES, size - self.position.offset), self.position.offset)
-            found, position = parse_linked(data, self.position)
+        start = reached = self.position
+        while reached.offset < size:
+            data = self._disk.pread(fd, min(_READ_BYTES, size - reached.offset), reached.offset)
+            found, reached = parse_linked(data, reached)
             if not found:
                 break
             records += found
-            self.position = position
+        whole = whole_count(records)
+        if whole < len(records):
+            del records[whole:]
+            self.position = self._position_after(fd, records)
+        else:
+            self.position = reached
         if records:
             self.last_time = records[-1].time
+            if self._foreign_offset is None:
+                self._foreign_offset = start.offset
         self._refused = None
         if self.position.offset < size:
             self._refused = size, self._first_bytes(fd)
-            if is_damage(self._rest(fd, size), self.position.chain):
-                self.damage = CorruptLog(self.path, self.position.seq, self.position.offset)
+            if is_damage(self._rest(fd, reached.offset, size), reached.chain):
+                self.damage = CorruptLog(self.path, reached.seq, reached.offset)
         return records
+
+    def _position_after(self, fd: int, records: list[Record]) -> Position:
+        """Return the place behind *records*, which are the next ones."""
+        if not records:
+            return self.position
+        offset, left = self.position.offset, len(records)
+        while left:
+            data = self._disk.pread(fd, _READ_BYTES, offset)
+            end = 0
+            while left and (newline := data.find(b"\n", end)) >= 0:
+                end, left = newline + 1, left - 1
+            offset += end
+        last = records[-1]
+        return Position(last.seq + 1, offset, last.chain, last.base)
 
     def _first_bytes(self, fd: int) -> bytes:
         return self._disk.pread(fd, MAX_RECORD_BYTES, self.position.offset)
 
-    def _rest(self, fd: int, size: int) -> bytes:
+    def _rest(self, fd: int, offset: int, size: int) -> bytes:
         parts = []
-        offset = self.position.offset
         while offset < size and (part := self._disk.pread(fd, size - offset, offset)):
             parts.append(part)
             offset += len(part)
@@ -235,8 +296,10 @@ class Log:
         self.lock.acquire()
         try:
             fd = self._fd if self._fd is not None else self._descriptor()
-            if self._is_read_only:
-                raise ReadOnlyStore(f"{self.path} cannot be written: check the filesystem and the store's permissions")
+            if self._denied is not None:
+                raise ReadOnlyStore(
+                    f"{self.path} cannot be written: {self._denied}; check the filesystem and the store's permissions"
+                )
             if self._writers == 0:
                 self._disk.lock(fd, self.path)
             self._writers += 1
@@ -253,6 +316,8 @@ class Log:
         records = self.read_new()
         if self.damage is not None:
             raise self.damage
+        if self._disk.size(fd) < self.position.offset:
+            raise LogCut(f"{self.path} was cut back by a repair since this process read it; open the session again")
         if self._disk.size(fd) != self.position.offset:
             self._set_tail_aside(fd)
         return records
@@ -266,8 +331,14 @@ class Log:
         finally:
             self.lock.release()
 
-    def append(self, clock: Clock, drafts: Sequence[Draft], *, actor: str) -> list[Body]:
+    def append(self, clock: Clock, drafts: Sequence[Draft], *, actor: str, operation: int | None = None) -> list[Body]:
         """Add records, all of them or none; the caller is inside :meth:`writing`.
+
+        What they have in common with other records comes from the caller's context (:mod:`sessionfs.correlation`).
+
+        Args:
+            operation: Number of the first record of the operation that goes on here; None for a new one, which these
+                records are together.
 
         Returns:
             What they say.
@@ -290,24 +361,37 @@ class Log:
         if time < self.last_time:
             time = self.last_time
         end = offset
+        common = current() or NO_CONTEXT
         lines: list[bytes] = []
         bodies: list[Body] = []
+        more = len(drafts)
         for draft in drafts:
+            more -= 1
             if draft.names_snapshot:
                 base = end
+            context, first = common, operation
+            if draft.joined is not None:
+                context = draft.joined.context
+                first = None if draft.joined.operation == seq else draft.joined.operation
             body = Body(
                 seq=seq,
                 time=time,
                 type=draft.type,
                 actor=actor,
-                correlation_id=draft.correlation_id,
+                correlation_id=context.correlation_id,
+                cause=context.cause,
+                trace=context.trace,
+                operation=first,
                 data=draft.data,
                 data_oid=draft.data_oid,
+                more=more,
                 base=base,
             )
             line, chain = format_line(body, chain)
             bodies.append(body)
             lines.append(line)
+            if operation is None:
+                operation = seq
             seq += 1
             end += len(line)
         try:
@@ -316,6 +400,8 @@ class Log:
             raise from_os_error(failure, f"append to {self.path}") from failure
         self.position = Position(seq, end, chain, base)
         self.last_time = time
+        if offset == 0:
+            self._foreign_offset = None  # nobody was here before
         return bodies
 
     def commit(self) -> None:
@@ -328,15 +414,39 @@ class Log:
         """
         self._committing.append(None)  # from here on rest() leaves the descriptors open
         try:
-            if not self._is_named:
-                self._keep_names()
             if self._group is None:
-                self._unsynced.add_log(self.path)
+                self.owe()
             else:
+                if not self._is_named:
+                    self._keep_names()
+                self._unsynced.wake()
                 self._group.wait(self.position.offset, lambda: self.position.offset, self.sync)
             self._touch_mark()
         finally:
             self._committing.pop()
+
+    def owe(self) -> None:
+        """Owe it a sync: the next :meth:`Unsynced.sync` puts all on stable storage that its records say up to then."""
+        if not self._is_named:
+            self._keep_names()
+        self._unsynced.add_log(self.path, self._take_foreign)
+
+    def _take_foreign(self) -> Needed:
+        """Return what the records of others need.
+
+        A power cut takes a record whose objects are not whole, with all that come after it. So whoever is promised its
+        own records is promised those before them, too: also of a process that has not synced yet, or was killed.
+        """
+        offset = self._foreign_offset
+        if offset is None or self._cover is None:
+            return Needed.nothing()
+        # Without a lock: whoever finds more from here on notes it again, or has found it before the file is read below.
+        self._foreign_offset = None
+        try:
+            return self._cover(self.path, offset)
+        except BaseException:
+            self._foreign_offset = offset
+            raise
 
     def sync(self) -> None:
         """Put the log on stable storage."""
@@ -379,7 +489,7 @@ class Log:
             return self._mark_fd
 
     def _set_tail_aside(self, fd: int) -> None:
-        tail = self._rest(fd, self._disk.size(fd))
+        tail = self._rest(fd, self.position.offset, self._disk.size(fd))
         # Named by content: setting the same tail aside twice keeps it once, and nothing is overwritten.
         aside = f"{self._staging}/torn-{self._session_id}-{self.position.offset}-{hash_bytes(tail)[:16]}"
         try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from blake3 import blake3
 
+from sessionfs.correlation import Context
 from sessionfs.errors import InvalidInput
 from sessionfs.log.framing import (
     AFTER_CHAIN,
@@ -32,30 +34,41 @@ class Position(msgspec.Struct, frozen=True):
     base: int  # offset in bytes of the newest record before that names a snapshot; 0 when none does
 
 
+class Joined(msgspec.Struct, frozen=True):
+    """What joins a record to others, where that is not what its caller has in common with them."""
+
+    context: Context
+    operation: int  # number of the first record of its operation, which may be itself
+
+
 class Draft(msgspec.Struct, frozen=True):
     """What the writer of a record decides; the log adds the rest."""
 
     type: str
     data: msgspec.Raw | None  # JSON; None when data_oid names an object with it
     data_oid: ObjectId | None = None
-    correlation_id: str | None = None
     names_snapshot: bool = False  # the next opening starts here
+    joined: Joined | None = None
 
 
 class Body(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What a line holds before its chain.
 
     ``data`` is what the event means; when it is too large for a line it lies in an object instead, named by
-    ``data_oid``.
+    ``data_oid``. What joins records to each other is left out when there is none.
     """
 
     seq: int
     time: str
     type: str
     actor: str
-    correlation_id: str | None = None
+    correlation_id: str | None = None  # of all records of one piece of work, in whatever session
+    cause: str | None = None  # "<session>:<seq>" of the record that this one follows from
+    trace: str | None = None  # the W3C traceparent that the caller had, as it was
+    operation: int | None = None  # number of the first record of its operation, unless it is that one
     data: msgspec.Raw | None = None
     data_oid: ObjectId | None = None
+    more: int = 0  # how many records follow that were appended together with this one: all of them count, or none
     base: int
 
 
@@ -67,8 +80,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     type: str
     actor: str
     correlation_id: str | None = None
+    cause: str | None = None
+    trace: str | None = None
+    operation: int | None = None
     data: msgspec.Raw = msgspec.Raw(b"null")
     data_oid: ObjectId | None = None
+    more: int = 0
     base: int
     chain: str
 
@@ -152,3 +169,17 @@ def parse_linked(data: bytes, start: Position) -> tuple[list[Record], Position]:
         seq += 1
         begin = end + 1
     return records, Position(seq, start.offset + begin, chain, base)
+
+
+def whole_count(records: Sequence[Record]) -> int:
+    """Return how many of *records* count: all, but for the last append if some of its records are missing.
+
+    What is appended in one call may still be on its way to the file, or a kill may have cut it off between two lines.
+    """
+    count = len(records)
+    if not records or not records[-1].more:
+        return count
+    count -= 1
+    while count and records[count - 1].more == records[count].more + 1:
+        count -= 1
+    return count

@@ -1,7 +1,9 @@
 """Refs: mutable names, moved by compare-and-swap.
 
-A ref is an append-only file of lines ``<value> <time> <actor>``; the last whole line is its value, so it carries its
-own history. It is never rewritten in place: rsync's quick check misses a same-size replacement within one second.
+A ref is an append-only file of lines ``<value> <time> <actor>``, with a message behind them if somebody gave one; the
+last whole line is its value, so it carries its own history. It is never rewritten in place: rsync's quick check misses
+a same-size replacement within one second. The message is a JSON string, so that a line stays a line.
+
 The value is an object id, or, in HEAD, a session id; :data:`NONE` means that the ref is gone.
 """
 
@@ -9,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from sessionfs.clock import Clock, MalformedTime, format_time, parse_time
@@ -26,9 +28,15 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _ACTOR = re.compile(r"\S{1,128}")
 
+MAX_MESSAGE_BYTES = 4 << 10
+
 
 class MalformedRefName(InvalidInput):
     """A ref's name is not a slug."""
+
+
+class BadMessage(InvalidInput):
+    """A message that is too long, or no text."""
 
 
 class StaleValue(Conflict):
@@ -45,6 +53,7 @@ class Entry(NamedTuple):
     value: str
     time_ns: int
     actor: str
+    message: str = ""
 
 
 def check_name(name: str) -> str:
@@ -66,15 +75,33 @@ def read(disk: Disk, path: str) -> str | None:
     Raises:
         CorruptRef: Its newest whole line is malformed.
     """
+    entry = newest(disk, path)
+    return None if entry is None else entry.value
+
+
+def newest(disk: Disk, path: str) -> Entry | None:
+    """Return the newest line of the ref at *path*, which says its value; otherwise as :func:`read`."""
     entries, _ = _parse(path, _content(disk, path))
-    if not entries or entries[-1].value == NONE:
-        return None
-    return entries[-1].value
+    return None if not entries or entries[-1].value == NONE else entries[-1]
 
 
 def history(disk: Disk, path: str) -> Iterator[Entry]:
     """Yield every value the ref at *path* has had, oldest first."""
     yield from _parse(path, _content(disk, path))[0]
+
+
+def good_length(content: bytes, is_good: Callable[[Entry], bool]) -> int:
+    """Return how long the beginning of a ref's *content* is that ends with its newest line that *is_good*."""
+    good = offset = 0
+    for line in content.split(b"\n")[:-1]:
+        try:
+            entry = _parse_line("", offset, line)
+        except CorruptRef:
+            break
+        offset += len(line) + 1
+        if is_good(entry):
+            good = offset
+    return good
 
 
 def update(
@@ -87,15 +114,18 @@ def update(
     *,
     actor: str,
     expected: str | None = None,
+    message: str = "",
 ) -> None:
     """Move the ref at *path* to *value*.
 
     Args:
         value: The new value; NONE deletes.
         expected: What it must be now: NONE for absent; None to move it whatever it is.
+        message: Why, for people; kept with the value.
 
     Raises:
         StaleValue: It is something else; nothing was changed.
+        BadMessage: The message cannot be kept; nothing was changed.
 
     Durability:
         relaxed: survives this process. full: survives a power cut.
@@ -105,6 +135,7 @@ def update(
     """
     if _VALUE.fullmatch(value) is None or _ACTOR.fullmatch(actor) is None:
         raise InvalidInput(f"a ref cannot hold the value {value!r} by {actor!r}")
+    said = encode_message(message)
     try:
         fd = _open_for_writing(disk, unsynced, mode, path)
         try:
@@ -116,7 +147,7 @@ def update(
                 raise StaleValue(f"{path} is at {current}, not at {expected}: read it again and decide anew")
             if end < len(content):
                 disk.truncate(fd, end)  # an incomplete last line, which was never acknowledged
-            line = f"{value} {format_time(clock())} {actor}\n".encode()
+            line = f"{value} {format_time(clock())} {actor}".encode() + said + b"\n"
             append(disk, fd, line, end)
             try:
                 _keep(disk, unsynced, mode, fd, path)
@@ -127,6 +158,25 @@ def update(
             disk.close(fd)
     except OSError as failure:
         raise from_os_error(failure, f"update the ref {path}") from failure
+
+
+def encode_message(message: str) -> bytes:
+    """Return what stands behind the actor.
+
+    Raises:
+        BadMessage: The message cannot be kept.
+    """
+    if not message:
+        return b""
+    import json  # late, like below: 7 ms, and plumbing verbs read refs that have no message
+
+    try:
+        text = json.dumps(message, ensure_ascii=False).encode()
+    except UnicodeEncodeError as failure:
+        raise BadMessage(f"a message is text, and {message[:60]!r} is not valid Unicode") from failure
+    if len(text) > MAX_MESSAGE_BYTES:
+        raise BadMessage(f"a message of {len(text)} bytes was given; at most {MAX_MESSAGE_BYTES} are kept")
+    return b" " + text
 
 
 def _open_for_writing(disk: Disk, unsynced: Unsynced, mode: Mode, path: str) -> int:
@@ -182,11 +232,20 @@ def _parse(path: str, content: bytes) -> tuple[list[Entry], int]:
 
 
 def _parse_line(path: str, offset: int, line: bytes) -> Entry:
-    fields = line.decode("utf-8", "replace").split(" ")
+    fields = line.decode("utf-8", "replace").split(" ", 3)
     try:
-        value, time_text, actor = fields
+        value, time_text, actor = fields[:3]
         if _VALUE.fullmatch(value) is None:
             raise ValueError(value)
-        return Entry(value, parse_time(time_text), actor)
+        return Entry(value, parse_time(time_text), actor, _decode_message(fields[3]) if len(fields) > 3 else "")
     except (ValueError, MalformedTime) as failure:
         raise CorruptRef(f"the ref {path} is damaged at byte {offset}: {line[:80]!r} is no line of a ref") from failure
+
+
+def _decode_message(text: str) -> str:
+    import json
+
+    message = json.loads(text)
+    if not isinstance(message, str):
+        raise ValueError(text)
+    return message

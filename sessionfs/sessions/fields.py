@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from sessionfs.errors import InvalidInput
-from sessionfs.log import encode_data
+from sessionfs.log import Position, encode_data
 from sessionfs.oid import ObjectId
 from sessionfs.sessions.lifecycle import FINISHED, STATUS_AFTER, Status
 
@@ -34,6 +34,23 @@ class Fields(msgspec.Struct, omit_defaults=True, kw_only=True):
     started_at: str = ""
     ended_at: str | None = None
     deleted: bool = False
+    forked: bool = False  # others may begin where it was
+    includes: dict[str, int] = {}  # how many records of others it began with, or has had merged into it
+
+
+class Fork(msgspec.Struct, frozen=True):
+    """Where a fork begins: with what ``session`` was before its record ``seq``; the rest is that place in its log."""
+
+    session: str
+    seq: int
+    offset: int
+    chain: str
+    base: int
+
+    @property
+    def position(self) -> Position:
+        """The place in the log of ``session``."""
+        return Position(self.seq, self.offset, self.chain, self.base)
 
 
 class Created(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -47,6 +64,47 @@ class Created(msgspec.Struct, omit_defaults=True, kw_only=True):
     parent: str | None = None
     uid: int = 0  # the owner of the root directory
     gid: int = 0
+    fork: Fork | None = None  # it begins with artifacts, state and most fields of another session
+
+
+class Forked(msgspec.Struct):
+    """``session.forked``: a session began with what this one was before its record ``seq``."""
+
+    child: str
+    seq: int
+
+
+class Restored(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """``session.restored``: an earlier moment was brought back, by the records of the same operation."""
+
+    kind: str  # "restore", "undo" or "redo"
+    to: int  # the moment: after the record with this number
+    checkpoint: str | None = None  # what was before
+    paths: tuple[str, ...] = ()  # only these artifacts, and no state; in text form
+    operations: tuple[int, ...] = ()  # that were undone; for "redo", the undoings that were
+    includes: dict[str, int] | None = None  # what of others the session has now; None for no change
+
+
+class Merged(msgspec.Struct):
+    """``session.merged``: what ``session`` had changed was taken over, by the records of the same operation."""
+
+    session: str
+    seq: int  # before which of its records
+    includes: dict[str, int]  # what of others came along
+    base: str  # what both began with: "<session>:<number of the last record>"
+    checkpoint: str | None = None  # what was before
+
+
+class Replayed(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """``session.replayed``: what had happened in ``session`` happened here, by the records just before this one."""
+
+    session: str
+    seq: int  # its record that came first
+    to: int  # and the last one
+    count: int  # how many records here come from there
+    dropped: tuple[int, ...] = ()  # those that were left out, as they were to be
+    changed: tuple[int, ...] = ()  # that say something else here
+    impossible: tuple[int, ...] = ()  # that could not happen without those
 
 
 class Updated(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -59,10 +117,15 @@ class Updated(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 
 class Moved(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """A step of the lifecycle, or ``session.saved``; ``snapshot`` names what the next opening starts from."""
+    """A step of the lifecycle, or ``session.saved``; ``snapshot`` names what the next opening starts from.
+
+    ``beginning`` is the snapshot that a fork began with, when it can no longer be read from its parent's log.
+    """
 
     reason: str | None = None
     snapshot: ObjectId | None = None
+    beginning: ObjectId | None = None
+    checkpoint: str | None = None  # the name that it was saved for
 
 
 def create(data: Created, *, time: str, actor: str) -> Fields:
@@ -79,6 +142,24 @@ def create(data: Created, *, time: str, actor: str) -> Fields:
         updated_at=time,
         started_at=time,
     )
+
+
+def inherit(fields: Fields, parent: Fields, fork: Fork) -> None:
+    """Give a fork the fields that describe its parent's work; not the name, by which sessions are told apart."""
+    fields.description, fields.tags, fields.metadata = parent.description, parent.tags, parent.metadata
+    include(fields, {**parent.includes, fork.session: fork.seq})
+
+
+def include(fields: Fields, others: dict[str, int]) -> None:
+    """Note that it has what *others* were before so many of their records."""
+    known = fields.includes
+    fields.includes = known | {id: max(seq, known.get(id, 0)) for id, seq in others.items() if id != fields.id}
+
+
+def restore(fields: Fields, data: Restored) -> None:
+    """Apply ``session.restored``; artifacts and state have been changed by records of their own."""
+    if data.includes is not None:
+        fields.includes = data.includes
 
 
 def update(fields: Fields, data: Updated) -> None:

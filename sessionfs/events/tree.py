@@ -1,0 +1,64 @@
+"""Events that caused each other, as trees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from sessionfs.events.callers import BLOCK, NAME_OF, WORKFLOW_STARTED
+from sessionfs.events.event import Event
+
+
+class Branch(msgspec.Struct, frozen=True):
+    """An event, and those that name it as their cause, in the order of their times."""
+
+    event: Event
+    effects: list[Branch]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it JSON-ready."""
+        # A chain of causes may be longer than Python's stack is deep.
+        top: dict[str, Any] = {}
+        waiting = [(self, top)]
+        while waiting:
+            branch, target = waiting.pop()
+            effects: list[dict[str, Any]] = [{} for _ in branch.effects]
+            target |= {**branch.event.to_dict(), "effects": effects}
+            waiting += zip(branch.effects, effects, strict=True)
+        return top
+
+    def walk(self) -> Iterator[tuple[int, Event]]:
+        """Yield its events, each before its effects, with how deep they are below it."""
+        waiting = [(0, self)]
+        while waiting:
+            depth, branch = waiting.pop()
+            yield depth, branch.event
+            waiting += [(depth + 1, effect) for effect in reversed(branch.effects)]
+
+
+def trees(events: Iterable[Event]) -> list[Branch]:
+    """Return *events* as trees; an event whose cause is not among them is the root of one.
+
+    Args:
+        events: In the order of their times.
+    """
+    branches = [Branch(event, []) for event in events]
+    by_name = {branch.event.id: branch for branch in branches}
+    by_name |= {name: branch for branch in branches if (name := _block_of(branch.event)) is not None}
+    roots: list[Branch] = []
+    for branch in branches:
+        cause = branch.event.cause
+        above = by_name.get(cause) if cause is not None else None
+        (roots if above is None or above is branch else above.effects).append(branch)
+    return roots
+
+
+def _block_of(event: Event) -> str | None:
+    """Return what names the block that *event* records, where its effects name it."""
+    if event.type not in NAME_OF or event.type == WORKFLOW_STARTED:
+        return None
+    data = event.data
+    block = data.get(BLOCK) if isinstance(data, dict) else None
+    return f"{event.session}:{block}" if isinstance(block, str) else None
