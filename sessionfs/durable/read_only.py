@@ -18,7 +18,7 @@ class ReadOnlyDisk(OsDisk):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     write = pwrite = truncate = rename = unlink = mkdir = touch = _refuse
-    create_temporary = name_temporary = lock = try_lock = _refuse
+    create_temporary = name_temporary = lock = try_lock = lock_shared = _refuse
 
     def open(self, path: str, flags: int, mode: int = 0o666) -> int:  # type: ignore[override]
         if flags & _WRITING:

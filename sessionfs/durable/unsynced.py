@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from sessionfs.durable.again import write_file_again, write_log_again, write_pack_again
 from sessionfs.durable.disk import Disk
@@ -16,6 +17,22 @@ from sessionfs.durable.disk import Disk
 # Above this many files it is faster to start all of them on their way at once, then to wait for each: 1,000 files took
 # 70 ms instead of 180.
 _MANY_FILES = 16
+
+
+class Needed(NamedTuple):
+    """What has to be synced before a log, because its records name it; others wrote it, and may never sync it."""
+
+    files: set[str]
+    packs: set[str]
+    logs: set[str]
+
+    @staticmethod
+    def nothing() -> Needed:
+        """Return one that is empty."""
+        return Needed(set(), set(), set())
+
+
+Cover = Callable[[], Needed]
 
 
 class Unsynced:
@@ -26,7 +43,7 @@ class Unsynced:
         self._files: set[str] = set()
         self._packs: set[str] = set()
         self._directories: set[str] = set()
-        self._logs: set[str] = set()
+        self._logs: dict[str, Cover | None] = {}
         self._doubtful: set[str] = set()  # a sync of these failed
         self._lock = threading.Lock()  # for the sets: one must not grow while it is being taken over
         self._syncing = threading.Lock()
@@ -51,11 +68,15 @@ class Unsynced:
             self._directories.add(path)
         self.wake()
 
-    def add_log(self, path: str) -> None:
-        """Owe a sync to an appended file."""
+    def add_log(self, path: str, cover: Cover | None = None) -> None:
+        """Owe a sync to an appended file.
+
+        Args:
+            cover: Called when it is synced; what it returns is synced before it.
+        """
         if path not in self._logs:
             with self._lock:
-                self._logs.add(path)
+                self._logs[path] = cover
             self.wake()
 
     def wait(self, timeout_seconds: float | None = None) -> bool:
@@ -66,6 +87,11 @@ class Unsynced:
         """End a :meth:`wait`, also when nothing is owed."""
         if not self._changed.is_set():  # setting it costs 2 us, asking 0.1
             self._changed.set()
+
+    @property
+    def is_awake(self) -> bool:
+        """Whether something was written since the last :meth:`sync` began."""
+        return self._changed.is_set()
 
     @property
     def empty(self) -> bool:
@@ -79,7 +105,7 @@ class Unsynced:
         a power cut in the middle leaves no record without its object.
 
         Raises:
-            OSError: Something could not be synced; all of it is still owed.
+            OSError, Error: Something could not be synced; all of it is still owed.
         """
         with self._syncing:
             self._changed.clear()
@@ -87,19 +113,27 @@ class Unsynced:
                 files, self._files = self._files, set()
                 packs, self._packs = self._packs, set()
                 directories, self._directories = self._directories, set()
-                logs, self._logs = self._logs, set()
+                logs, self._logs = self._logs, {}
             try:
+                for cover in list(logs.values()):
+                    if cover is not None:
+                        needed = cover()
+                        files |= needed.files
+                        packs |= needed.packs
+                        for path in needed.packs | needed.logs:  # their directory may be as new as they are
+                            directories |= {os.path.dirname(path), os.path.dirname(os.path.dirname(path))}
+                        logs |= dict.fromkeys(needed.logs - logs.keys())
                 self._sync(files, packs, directories, logs)
             except BaseException:
                 with self._lock:
                     self._files |= files
                     self._packs |= packs
                     self._directories |= directories
-                    self._logs |= logs
+                    self._logs = {**logs, **self._logs}
                 self._changed.set()
                 raise
 
-    def _sync(self, files: set[str], packs: set[str], directories: set[str], logs: set[str]) -> None:
+    def _sync(self, files: set[str], packs: set[str], directories: set[str], logs: Iterable[str]) -> None:
         disk = self._disk
         if len(files) > _MANY_FILES:
             disk.sync_all(os.path.dirname(next(iter(files))))

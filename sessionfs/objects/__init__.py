@@ -6,6 +6,9 @@
 ``presence``  whether a blob is there and looks whole
 ``writer``    blobs on their way in
 ``verify``    objects against their names
+``packs``     many small ones in one file; ``packing``: its bytes (pure)
+``trashed``   those that nobody needed, until they are deleted
+``holding``   nobody deletes what is about to be named
 
 The forms of a blob:
 
@@ -33,6 +36,7 @@ Content that is written at any offset:
 
 from sessionfs.objects.cache import BlockCache
 from sessionfs.objects.database import ObjectDatabase
+from sessionfs.objects.holding import ObjectGone
 from sessionfs.objects.limits import Limits
 from sessionfs.objects.reader import ObjectReader
 from sessionfs.objects.staged import Staged
@@ -47,6 +51,7 @@ __all__ = [
     "NoSuchObject",
     "ObjectDatabase",
     "ObjectFile",
+    "ObjectGone",
     "ObjectReader",
     "Staged",
     "Stored",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,9 @@ from sessionfs.objects.pieces import MAX_DEPTH, MAX_LIST_BYTES, MalformedPieces,
 from sessionfs.objects.reader import Lz4Reader, ObjectReader, RawReader
 from sessionfs.objects.stored import DamagedObject, NoSuchObject, ObjectFile, Place, Stored
 from sessionfs.oid import Hasher, ObjectId, hash_bytes
+
+# How often an object is looked for in another pack, because the one that had it has gone.
+_LOOKS = 3
 
 
 class Blobs:
@@ -46,9 +50,10 @@ class Blobs:
         """
         suffix = SUFFIX_OF_KIND[kind]
         opened = self._open_form(self._files.path(oid, suffix), "none", oid)
-        packed = None if opened is not None else self._files.packs.find(oid, suffix)
-        if packed is not None:
-            opened = self._open_place(Place(packed[0], packed[1].start, packed[1].length), "none", oid)
+        if opened is None:
+            opened = self._open_packed(oid, suffix)
+        if opened is None and (rescued := self._files.rescue(oid, [suffix])) is not None:
+            opened = self._open_form(rescued, "none", oid)
         if opened is None or isinstance(opened, PieceList):
             raise NoSuchObject(f"there is no {kind} {oid} in this store")
         return opened
@@ -118,12 +123,24 @@ class Blobs:
             opened = self._open_form(self._files.path(oid, suffix), compression, oid)
             if opened is not None:
                 return opened
-        packed = self._files.packs.find(oid, *SUFFIX_OF_COMPRESSION.values())
-        if packed is None:
-            return None
-        path, entry = packed
-        place = Place(path, entry.start, entry.length)
-        return self._open_place(place, COMPRESSION_OF_SUFFIX[entry.suffix], oid)
+        opened = self._open_packed(oid, *SUFFIX_OF_COMPRESSION.values())
+        if opened is None and (rescued := self._files.rescue(oid, COMPRESSION_OF_SUFFIX)) is not None:
+            compression = COMPRESSION_OF_SUFFIX["".join(os.path.basename(rescued).partition(".")[1:])]
+            opened = self._open_form(rescued, compression, oid)
+        return opened
+
+    def _open_packed(self, oid: ObjectId, *suffixes: str) -> ObjectReader | PieceList | None:
+        for _ in range(_LOOKS):
+            packed = self._files.packs.find(oid, *suffixes)
+            if packed is None:
+                return None
+            path, entry = packed
+            compression = COMPRESSION_OF_SUFFIX.get(entry.suffix, "none")
+            opened = self._open_place(Place(path, entry.start, entry.length), compression, oid)
+            if opened is not None:
+                return opened
+            self._files.packs.refresh()  # that pack has gone: what is needed of it is in another
+        return None
 
     def _open_place(self, place: Place, compression: str, oid: ObjectId) -> ObjectReader | PieceList | None:
         path, start, length = place

@@ -6,23 +6,28 @@ second finds it there.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterable, Iterator
+from typing import BinaryIO, cast
 
 from sessionfs.durable import Disk, Mode, Unsynced
+from sessionfs.errors import Corrupt
 from sessionfs.objects.background import Run, run_in_background
 from sessionfs.objects.blobs import Blobs
 from sessionfs.objects.cache import BlockCache
-from sessionfs.objects.files import KIND_OF_SUFFIX, SUFFIX_OF_KIND, ObjectFiles
+from sessionfs.objects.files import KIND_OF_SUFFIX, SUFFIX_OF_KIND, SUFFIXES_OF_KIND, ObjectFiles, object_file
+from sessionfs.objects.holding import Held, Holding, ObjectGone
 from sessionfs.objects.incoming import PIECE_BYTES
+from sessionfs.objects.joined import JoinedReader
 from sessionfs.objects.limits import Limits
+from sessionfs.objects.packing import Entry
 from sessionfs.objects.reader import ObjectReader
 from sessionfs.objects.recent import Recent
 from sessionfs.objects.staged import Staged
 from sessionfs.objects.staging import Staging
-from sessionfs.objects.stored import NoSuchObject, ObjectFile, Stored
+from sessionfs.objects.stored import NoSuchObject, ObjectFile, Place, Stored
 from sessionfs.objects.verify import Verifier
 from sessionfs.objects.writer import BlobWriter, recut
 from sessionfs.oid import ObjectId, hash_bytes
@@ -46,6 +51,8 @@ class ObjectDatabase:
         cache: BlockCache | None = None,
         limits: Limits | None = None,
         run: Run = run_in_background,
+        trash: str | None = None,
+        lock_path: str | None = None,
     ) -> None:
         """Open the objects in *directory*.
 
@@ -54,10 +61,15 @@ class ObjectDatabase:
             compress, threshold_bytes: Compress what is larger, when it gets smaller.
             limits: When staged content changes its form.
             run: Runs what a writer of staged content does not wait for.
+            trash: The directory that objects nobody needs are moved to, and taken out of again when they are read.
+            lock_path: The file whose lock says that no object is deleted now; None where none ever is.
         """
         limits = Limits() if limits is None else limits
         recent = Recent()
-        self._files = ObjectFiles(disk, directory, staging, unsynced=unsynced, mode=mode)
+        self.suspect_ns: int | None = None  # blobs younger than this are hashed before they are read in part
+        self._believed: set[ObjectId] = set()
+        self._files = ObjectFiles(disk, directory, staging, unsynced=unsynced, mode=mode, trash=trash)
+        self._holding = Holding(disk, lock_path)
         self._blobs = Blobs(self._files, cache if cache is not None else BlockCache())
         self._writer = BlobWriter(
             self._files, self._blobs, recent, limits, compress=compress, threshold_bytes=threshold_bytes
@@ -80,6 +92,10 @@ class ObjectDatabase:
     def put_stream(self, source: BinaryIO) -> Stored:
         """Store what *source* gives until its end, as a blob, in a few MiB of memory."""
         return self._writer.put_pieces(recut(iter(lambda: source.read(PIECE_BYTES), b"")))
+
+    def put_pieces(self, parts: Iterable[bytes]) -> Stored:
+        """Store content that comes in *parts*, of whatever length, as a blob."""
+        return self._writer.put_pieces(recut(parts))
 
     def put_file(self, path: str | os.PathLike[str] | bytes) -> Stored:
         """Store the content of the file at *path*.
@@ -129,6 +145,19 @@ class ObjectDatabase:
         with reader:
             return begin(self._staging, b"".join(self._blobs.checked(reader, base)))
 
+    def holding(self, oids: Iterable[ObjectId]) -> Held:
+        """Return a context in which nobody deletes an object, and *oids* are in their place: for naming them.
+
+        Raises:
+            ObjectGone: On entering it: one of them was deleted since it was put.
+            LockHeld: On entering it.
+        """
+        return Held(self._holding, oids, self._make_sure)
+
+    def _make_sure(self, oid: ObjectId) -> None:
+        if not self._files.is_in_place(oid) and self._files.rescue(oid) is None:
+            raise ObjectGone(f"object {oid} is not in the store, or no longer; put its content again")
+
     # Reading
 
     def open(self, oid: ObjectId) -> ObjectReader:
@@ -138,7 +167,18 @@ class ObjectDatabase:
             NoSuchObject: It is not here.
             DamagedObject: It is in a form that cannot be read.
         """
+        if self.suspect_ns is not None and oid not in self._believed:
+            self._check_suspect(oid, self.suspect_ns)
         return self._blobs.open(oid)
+
+    def _check_suspect(self, oid: ObjectId, suspect_ns: int) -> None:
+        """Hash a blob if a power cut may have taken some of it, which nobody here may repair."""
+        modified_ns = self._files.disk.modified_ns
+        if any((modified_ns(path) or 0) >= suspect_ns for path in self.paths(oid)):
+            with self._blobs.open(oid) as reader:
+                for _ in self._blobs.checked(reader, oid):
+                    pass
+        self._believed.add(oid)
 
     def read(self, oid: ObjectId) -> bytes:
         """Return a blob's whole content, checked against its name.
@@ -200,6 +240,41 @@ class ObjectDatabase:
         """Say whether there is a blob, tree or snapshot of this name."""
         return any(self._files.size(oid, suffix) is not None for suffix in KIND_OF_SUFFIX)
 
+    def has(self, oid: ObjectId, kind: str) -> bool:
+        """Say whether there is an object of this name and kind, whole or not."""
+        return any(self._files.size(oid, suffix) is not None for suffix in SUFFIXES_OF_KIND[kind])
+
+    def paths(self, oid: ObjectId) -> list[str]:
+        """Return the files that hold an object, of whatever kinds it is; of a blob in pieces, those of all pieces."""
+        paths = self._writer.paths(oid)
+        for suffix in SUFFIX_OF_KIND.values():
+            path = self._files.path(oid, suffix)
+            if self._files.disk.size_at(path) is not None:
+                paths.append(path)
+            elif (packed := self._files.packs.find(oid, suffix)) is not None:
+                paths.append(packed[0])
+        return paths
+
+    def read_file(self, file: ObjectFile) -> bytes:
+        """Return the bytes of one file as they lie there, of whatever form; nothing is checked.
+
+        Raises:
+            NoSuchObject: It has gone since it was listed.
+        """
+        data = self._files.read(file.path, file.stored_size, file.start or 0)
+        if data is None:
+            raise NoSuchObject(f"there is no object file {file.path}")
+        return data
+
+    def set_aside(self, file: ObjectFile, directory: str) -> None:
+        """Move an object that is not what its name says into *directory*, on the same filesystem; it is not here then.
+
+        What is in a pack stays there: nobody believes it, because its entry's own check fails.
+        """
+        name = os.path.basename(file.path)
+        if file.path == self._files.path(file.oid, name[len(file.oid) - 2 :]):
+            self._files.disk.rename(file.path, f"{directory}/{file.oid[:2]}{name}")
+
     def size(self, oid: ObjectId) -> int:
         """Return the length of the content in bytes, for an object of any kind."""
         kind = self.kind(oid)
@@ -216,10 +291,74 @@ class ObjectDatabase:
         """Yield what in the packs is no object; see :meth:`sessionfs.objects.packs.Packs.damage`."""
         return self._files.packs.damage()
 
+    def rewrite_pack(self, path: str, aside: str) -> bool:
+        """Put what is whole in the pack at *path* into a new one, and move the old one to the directory *aside*.
+
+        False when another process is adding to it.
+        """
+        verifier = self.verifier()
+
+        def is_whole(entry: Entry) -> bool:
+            try:
+                verifier.verify(object_file(entry.oid, entry.suffix, Place(path, entry.start, entry.length)))
+            except (Corrupt, NoSuchObject):
+                return False
+            return True
+
+        return self._files.packs.rewrite(path, is_whole, aside)
+
+    def repack(self, path: str, keep: Callable[[ObjectId], bool]) -> bool:
+        """Put what *keep* wants of the pack at *path* into a new one, and delete the old one.
+
+        False when another process is adding to it.
+        """
+        return self._files.packs.rewrite(path, lambda entry: keep(entry.oid), None)
+
+    def write_packs(self, files: Iterable[ObjectFile]) -> tuple[str, ...]:
+        """Put what *files* hold into new packs, which are complete and on stable storage; return their paths."""
+        return self._files.packs.write((file.oid, self._files.suffix(file), self.read_file(file)) for file in files)
+
+    def small_packs(self, limit_bytes: int) -> tuple[str, ...]:
+        """Return the paths of the packs that nobody adds to any more, and that are not longer than *limit_bytes*."""
+        return self._files.packs.small(limit_bytes)
+
+    def list_pack(self, path: str) -> Iterator[ObjectFile]:
+        """Yield what lies in the pack at *path*."""
+        return (file for file in self._files.list("", every=True) if file.path == path)
+
+    def rescue(self, oid: ObjectId) -> bool:
+        """Take an object out of the trash again, with all that it names; False when it is not there."""
+        return self._files.rescue(oid) is not None
+
+    def damaged_indexes(self) -> tuple[str, ...]:
+        """Return the paths of what should be the index of a pack, and is not: its pack is read instead."""
+        return self._files.packs.damaged_indexes()
+
     def rest(self) -> None:
         """Let go of descriptors; the next use opens them again."""
         self._files.packs.rest()
+        self._holding.rest()
 
-    def list(self, prefix: str = "") -> Iterator[ObjectFile]:
-        """Yield every object whose id starts with *prefix*, in the order of the ids."""
-        return self._files.list(prefix)
+    def list(self, prefix: str = "", *, every: bool = False) -> Iterator[ObjectFile]:
+        """Yield every object whose id starts with *prefix*, in the order of the ids.
+
+        Args:
+            every: Also the copies that nobody looks for, because another place comes first.
+        """
+        return self._files.list(prefix, every=every)
+
+    def places(self, oid: ObjectId) -> Iterator[ObjectFile]:
+        """Yield every place where an object lies, in whatever form, in the order in which they are looked for."""
+        return self._files.places(oid)
+
+    def pieces(self, oid: ObjectId) -> set[ObjectId]:
+        """Return the pieces of the blob *oid*; nothing when it is not in pieces, or its list cannot be read."""
+        found: set[ObjectId] = set()
+        places = list(self.places(oid))
+        for file in places:
+            if file.compression == "chunks":
+                with contextlib.suppress(Corrupt, NoSuchObject), self._blobs.open_file(file) as reader:
+                    found |= {piece.oid for piece in cast(JoinedReader, reader).listed.pieces}
+        if not places and self.rescue(oid):
+            return self.pieces(oid)
+        return found

@@ -7,20 +7,23 @@ objects/<2 hex>/<62 hex>.tree        canonical JSON: one directory
 objects/<2 hex>/<62 hex>.snapshot    canonical JSON: one moment of a session
 objects/pack/                        many of these in one file (see :mod:`sessionfs.objects.packs`)
 
-What is looked for first is the object's own file, then the packs.
+What is looked for first is the object's own file, then the packs, then the trash (see
+:mod:`sessionfs.objects.trashed`).
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 
 from sessionfs.durable import Disk, Mode, Temporary, Unsynced, place, publish
 from sessionfs.durable.publish import OBJECT_MODE, sync_name
 from sessionfs.errors import from_os_error
 from sessionfs.objects.packs import PACK_SUFFIX, Packs
 from sessionfs.objects.stored import ObjectFile, Place
+from sessionfs.objects.trashed import Trashed
 from sessionfs.oid import ObjectId
 
 FAN_OUT = [f"{number:02x}" for number in range(256)]
@@ -30,14 +33,23 @@ SUFFIX_OF_KIND = {"tree": ".tree", "snapshot": ".snapshot"}
 KIND_OF_SUFFIX = dict.fromkeys(SUFFIX_OF_COMPRESSION.values(), "blob") | {
     suffix: kind for kind, suffix in SUFFIX_OF_KIND.items()
 }
+SUFFIXES_OF_KIND = {"blob": [*SUFFIX_OF_COMPRESSION.values()], "tree": [".tree"], "snapshot": [".snapshot"]}
 COMPRESSION_OF_SUFFIX = {suffix: compression for compression, suffix in SUFFIX_OF_COMPRESSION.items()}
+
+
+_NAMING_SUFFIXES = (".chunks", ".tree", ".snapshot")
+MAX_NAMING_BYTES = 1 << 30
+_OID = re.compile(rb"[0-9a-f]{64}")
 
 
 class ObjectFiles:
     """The files below one ``objects/``. What fails is an error of ours."""
 
-    def __init__(self, disk: Disk, directory: str, staging: str, *, unsynced: Unsynced, mode: Mode) -> None:
+    def __init__(
+        self, disk: Disk, directory: str, staging: str, *, unsynced: Unsynced, mode: Mode, trash: str | None = None
+    ) -> None:
         self.disk = disk
+        self.trashed = Trashed(disk, trash)
         self._directory = directory
         self._staging = staging
         self._unsynced = unsynced
@@ -48,13 +60,59 @@ class ObjectFiles:
         """Return where the object's file lies, or would."""
         return f"{self._directory}/{oid[:2]}/{oid[2:]}{suffix}"
 
+    def suffix(self, file: ObjectFile) -> str:
+        """Return what the name of an object's file ends with, in the form in which it is there."""
+        return SUFFIX_OF_KIND.get(file.kind) or SUFFIX_OF_COMPRESSION[file.compression]
+
     def size(self, oid: ObjectId, suffix: str) -> int | None:
         """Return the length in bytes of the object in this form; None when it is not here."""
         size = self.disk.size_at(self.path(oid, suffix))
         if size is not None:
             return size
         packed = self.packs.find(oid, suffix)
-        return None if packed is None else packed[1].length
+        if packed is not None:
+            return packed[1].length
+        trashed = self.trashed.find(oid + suffix)
+        return None if trashed is None else self.disk.size_at(trashed)
+
+    def is_in_place(self, oid: ObjectId) -> bool:
+        """Say whether an object lies where it is looked for first, in some form: not in the trash."""
+        for suffix in KIND_OF_SUFFIX:
+            if self.disk.size_at(self.path(oid, suffix)) is not None:
+                return True
+        packed = self.packs.find(oid, *KIND_OF_SUFFIX)
+        if packed is None:
+            return False
+        if self.disk.size_at(packed[0]) is None:  # that pack has gone since
+            self.packs.refresh()
+            return self.packs.find(oid, *KIND_OF_SUFFIX, refresh=False) is not None
+        return True
+
+    def rescue(self, oid: ObjectId, suffixes: Iterable[str] = KIND_OF_SUFFIX) -> str | None:
+        """Take an object out of the trash again, with all that it names; return where it lies now.
+
+        It stays in the trash where nothing can be written; that is no reason not to read it.
+        """
+        for suffix in suffixes:
+            trashed = self.trashed.find(oid + suffix)
+            if trashed is None:
+                continue
+            target = self.path(oid, suffix)
+            try:
+                if suffix in _NAMING_SUFFIXES:
+                    for named in _OID.findall(self.read(trashed, MAX_NAMING_BYTES) or b""):
+                        if not self.is_in_place(ObjectId(named.decode())):
+                            self.rescue(ObjectId(named.decode()))
+                self.disk.rename(trashed, target)
+                sync_name(self.disk, self._unsynced, self._mode, target)
+            except FileNotFoundError:
+                continue  # somebody else was quicker: it is in its place, or gone
+            except OSError as failure:
+                if failure.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+                    return trashed
+                raise from_os_error(failure, f"take object {oid} out of the trash") from failure
+            return target
+        return None
 
     def open(self, path: str) -> int | None:
         """Return a descriptor for reading; None when there is no such file."""
@@ -127,12 +185,26 @@ class ObjectFiles:
         except OSError as failure:
             raise from_os_error(failure, f"sync {path}") from failure
 
-    def list(self, prefix: str) -> Iterator[ObjectFile]:
-        """Yield every object whose id starts with *prefix*: those with files of their own in the order of the ids."""
+    def list(self, prefix: str, *, every: bool = False) -> Iterator[ObjectFile]:
+        """Yield every object whose id starts with *prefix*: those with files of their own in the order of the ids.
+
+        Args:
+            every: Also what is in a pack and not looked for there, because the object has a file of its own.
+        """
         yield from self._list_files(prefix)
         for path, entry in self.packs.list(prefix):
-            if self.disk.size_at(self.path(entry.oid, entry.suffix)) is None:
-                yield _object_file(entry.oid, entry.suffix, Place(path, entry.start, entry.length))
+            if every or self.disk.size_at(self.path(entry.oid, entry.suffix)) is None:
+                yield object_file(entry.oid, entry.suffix, Place(path, entry.start, entry.length))
+
+    def places(self, oid: ObjectId) -> Iterator[ObjectFile]:
+        """Yield every place where an object of this name lies, in whatever form, in the order of looking."""
+        for suffix in KIND_OF_SUFFIX:
+            path = self.path(oid, suffix)
+            stored_size = self.disk.size_at(path)
+            if stored_size is not None:
+                yield object_file(oid, suffix, Place(path, None, stored_size))
+        for path, entry in self.packs.list(oid):
+            yield object_file(oid, entry.suffix, Place(path, entry.start, entry.length))
 
     def _list_files(self, prefix: str) -> Iterator[ObjectFile]:
         for directory in FAN_OUT:
@@ -151,7 +223,7 @@ class ObjectFiles:
                 stored_size = self.disk.size_at(f"{folder}/{name}")
                 if stored_size is not None:
                     place = Place(f"{folder}/{name}", None, stored_size)
-                    yield _object_file(ObjectId(directory + stem), suffix, place)
+                    yield object_file(ObjectId(directory + stem), suffix, place)
 
     def _drop_damaged(self, damaged: str | None, path: str) -> None:
         """Remove a damaged file that the whole one at *path* has not replaced, because its form is another."""
@@ -160,6 +232,7 @@ class ObjectFiles:
             sync_name(self.disk, self._unsynced, self._mode, damaged)  # that it is gone
 
 
-def _object_file(oid: ObjectId, suffix: str, place: Place) -> ObjectFile:
+def object_file(oid: ObjectId, suffix: str, place: Place) -> ObjectFile:
+    """Return what lies at *place*."""
     compression = COMPRESSION_OF_SUFFIX.get(suffix, "none")
     return ObjectFile(oid, KIND_OF_SUFFIX[suffix], compression, place.path, place.length, place.start)

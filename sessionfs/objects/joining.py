@@ -3,11 +3,11 @@
 What an append costs, and how it grows. A version that adds a tail is a list: the base and the tails since then. After
 ``tail_count`` tails the version before is the base of the next list, as it is: nothing is written for that. So lists
 have 5 entries on average (400 bytes), and a version costs the tail, the list and 130 bytes in a pack; when the tail is
-longer than ``packed_bytes``, two files. When lists are nested ``depth`` deep - after 120 appends - the small pieces of all of them are
-written as one, compressed when that helps. So a byte that is appended in small tails is written twice, and the second
-time compressed; one in a tail of ``small_bytes`` or more is written once. The list at such a turn names all merged
-pieces, one for each 120 appends. When they become too many for a list, pieces of twice the size count as small: a byte
-is written once more each time the content has grown by a factor of thousands.
+longer than ``packed_bytes``, two files. When lists are nested ``depth`` deep - after 120 appends - the small pieces of
+all of them are written as one, compressed when that helps. So a byte that is appended in small tails is written twice,
+and the second time compressed; one in a tail of ``small_bytes`` or more is written once. The list at such a turn names
+all merged pieces, one for each 120 appends. When they become too many for a list, pieces of twice the size count as
+small: a byte is written once more each time the content has grown by a factor of thousands.
 
 Measured for appends of 1 KiB with a finish after each, bytes of all object files by bytes appended: 1,000 appends of
 noise 2.3, of a log's text 1.6; 10,000 appends 2.4 and 1.6. Content below ``whole_bytes`` is written whole each time.

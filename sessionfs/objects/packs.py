@@ -13,16 +13,17 @@ some 600 bytes, instead of two files of a block each; and adding is one write, i
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import mmap
 import os
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from sessionfs.durable import Disk, Mode, Unsynced, pwrite_all
 from sessionfs.durable.again import write_pack_again
-from sessionfs.durable.publish import make_directory, publish, sync_name
+from sessionfs.durable.publish import make_directory, place, publish, sync_name
 from sessionfs.errors import from_os_error
 from sessionfs.objects.packing import (
     HEAD_BYTES,
@@ -46,6 +47,7 @@ PACK_SUFFIX = ".pack"
 
 _INDEX_SUFFIX = ".idx"
 _READ_BYTES = 4 << 20
+_GROUP_BYTES = 1 << 20
 _MODE = 0o644  # whoever may write to the store goes on with it
 
 Packed = tuple[str, Entry]
@@ -100,6 +102,7 @@ class Packs:
         self._lock = threading.RLock()
         self._packs: dict[str, _Growing | _Complete] = {}  # by name
         self._names: frozenset[str] = frozenset()  # of the files, as they were read last
+        self._has_looked = False
         self._fd: int | None = None  # of the pack that this process adds to
         self._own: _Growing | None = None
         self._is_doubtful = False  # a sync of it failed: what it should have synced must be written again
@@ -118,10 +121,17 @@ class Packs:
             refresh: Look for what others have added since; what only saves storing it again can do without.
         """
         with self._lock:
+            if not self._has_looked:
+                self._open_complete()
             found = self._find(oid, suffixes) if self._packs else None
             if found is None and refresh and self._refresh():
                 found = self._find(oid, suffixes)
             return found
+
+    def refresh(self) -> bool:
+        """Take in what others have added, and forget the packs that are gone; whether there was anything."""
+        with self._lock:
+            return self._refresh()
 
     def list(self, prefix: str) -> Iterator[Packed]:
         """Yield every object whose id starts with *prefix*, in no order; one may be there twice."""
@@ -146,6 +156,14 @@ class Packs:
                     if pack.size > pack.end and pack is not self._own:
                         yield pack.path, pack.end, pack.size, False
 
+    def damaged_indexes(self) -> tuple[str, ...]:
+        """Return the paths of the indexes that are damaged, or of no pack that is here."""
+        with self._lock:
+            self._refresh()
+            stems = {name.removesuffix(_INDEX_SUFFIX) for name in self._names if name.endswith(_INDEX_SUFFIX)}
+            whole = {stem for stem, pack in self._packs.items() if isinstance(pack, _Complete)}
+            return tuple(f"{self._directory}/{stem}{_INDEX_SUFFIX}" for stem in sorted(stems - whole))
+
     def _find(self, oid: ObjectId, suffixes: tuple[str, ...]) -> Packed | None:
         found = [(pack.path, entry) for pack in self._packs.values() for entry in pack.find(oid)]
         for suffix in suffixes if found else ():
@@ -156,6 +174,7 @@ class Packs:
 
     def _refresh(self) -> bool:
         """Take in what has been added; whether there was anything."""
+        self._has_looked = True
         try:
             names = frozenset(self._disk.listdir(self._directory))
         except (FileNotFoundError, NotADirectoryError):
@@ -170,6 +189,13 @@ class Packs:
             if isinstance(pack, _Growing) and pack is not self._own:
                 is_new = self._read_on(pack) or is_new
         return is_new
+
+    def _open_complete(self) -> None:
+        """Open the packs that have an index, once; one that has none may take a while to be read."""
+        self._has_looked = True
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            names = frozenset(self._disk.listdir(self._directory))
+            self._open_packs(frozenset(name for name in names if _has_index(name, names)))
 
     def _open_packs(self, names: frozenset[str]) -> None:
         stems = {name.removesuffix(PACK_SUFFIX) for name in names if name.endswith(PACK_SUFFIX)}
@@ -267,6 +293,105 @@ class Packs:
                 size = sum(len(data) for _, _, data in objects)
                 raise from_os_error(failure, f"store {len(objects)} objects of {size} bytes") from failure
 
+    def small(self, limit_bytes: int) -> tuple[str, ...]:
+        """Return the paths of the complete packs that are not longer than *limit_bytes*."""
+        with self._lock:
+            self._refresh()
+            packs = [pack for pack in self._packs.values() if isinstance(pack, _Complete)]
+            return tuple(pack.path for pack in packs if pack.index.pack_length <= limit_bytes)
+
+    def write(self, objects: Iterable[New]) -> tuple[str, ...]:
+        """Put *objects* into new packs, which are complete; return the paths of these.
+
+        Raises:
+            NoSpace, ReadOnlyStore: Those that were not complete are not there.
+
+        Durability:
+            They survive a power cut.
+        """
+        paths = []
+        waiting: list[New] = []
+        size = 0
+        try:
+            for one in objects:
+                waiting.append(one)
+                size += len(one[2])
+                if size >= COMPLETE_BYTES:
+                    paths.append(self._write_complete(waiting))
+                    waiting, size = [], 0
+            if waiting:
+                paths.append(self._write_complete(waiting))
+        except OSError as failure:
+            raise from_os_error(failure, "write a pack") from failure
+        return tuple(paths)
+
+    def rewrite(self, path: str, keep: Callable[[Entry], bool], aside: str | None) -> bool:
+        """Put what *keep* wants of the pack at *path* into a new one; move it to the directory *aside*, or delete it.
+
+        False when another process is adding to it: then nothing was done.
+
+        Raises:
+            NoSpace, ReadOnlyStore: The old pack is still there.
+
+        Durability:
+            What is kept is on stable storage before the old pack goes.
+        """
+        stem = os.path.basename(path).removesuffix(PACK_SUFFIX)
+        with self._lock:
+            if self._own is not None and self._own.path == path:
+                self._leave()
+            self._refresh()
+            pack = self._packs.get(stem)
+            if pack is None:
+                return False
+            try:
+                fd = self._disk.open(path, os.O_RDWR | os.O_CLOEXEC)
+            except OSError as failure:
+                raise from_os_error(failure, f"open {path}") from failure
+            try:
+                if not self._disk.try_lock(fd):
+                    return False
+                kept = [entry for entry in pack.all() if keep(entry)]
+                self.write((one.oid, one.suffix, self._disk.pread(fd, one.length, one.start)) for one in kept)
+                for suffix in (_INDEX_SUFFIX, PACK_SUFFIX):  # a pack without its index is read all the same
+                    with contextlib.suppress(FileNotFoundError):
+                        self._remove(stem + suffix, aside)
+                self._disk.sync_directory(self._directory)
+            except OSError as failure:
+                raise from_os_error(failure, f"write {path} anew") from failure
+            finally:
+                self._disk.close(fd)
+            self._refresh()
+            return True
+
+    def _remove(self, name: str, aside: str | None) -> None:
+        if aside is None:
+            self._disk.unlink(f"{self._directory}/{name}")
+        else:
+            self._disk.rename(f"{self._directory}/{name}", f"{aside}/{name}")
+
+    def _write_complete(self, objects: Sequence[New]) -> str:
+        path = self._path(os.urandom(8).hex())
+        make_directory(self._disk, self._unsynced, Mode.FULL, self._directory)
+        temporary = self._disk.create_temporary(self._staging, _MODE)
+        try:
+            pwrite_all(self._disk, temporary.fd, PACK_MAGIC, 0)
+            end, entries = len(PACK_MAGIC), []
+            for group in _grouped(objects):
+                data = encode_group(group)
+                pwrite_all(self._disk, temporary.fd, data, end)
+                found, end = scan(data, end)
+                entries += found
+            # Nobody adds to it before it has its index, and then nobody does either.
+            self._disk.try_lock(temporary.fd)
+            place(self._disk, self._unsynced, Mode.FULL, temporary, path)
+            target = path.removesuffix(PACK_SUFFIX) + _INDEX_SUFFIX
+            index = encode_index(entries, end)
+            publish(self._disk, self._unsynced, Mode.FULL, index, target, staging=self._staging)
+        finally:
+            self._disk.discard_temporary(temporary)
+        return path
+
     def rest(self) -> None:
         """Let go of the pack that this process adds to; the next use goes on with it, or with another."""
         with self._lock:
@@ -360,6 +485,24 @@ class Packs:
 
     def _path(self, stem: str) -> str:
         return f"{self._directory}/{stem}{PACK_SUFFIX}"
+
+
+def _has_index(name: str, names: Collection[str]) -> bool:
+    return name.removesuffix(PACK_SUFFIX).removesuffix(_INDEX_SUFFIX) + _INDEX_SUFFIX in names
+
+
+def _grouped(objects: Sequence[New]) -> Iterator[list[New]]:
+    """Yield *objects* in groups of about a MiB: a whole one is read to find the next, when something is damaged."""
+    group: list[New] = []
+    size = 0
+    for one in objects:
+        group.append(one)
+        size += len(one[2])
+        if size >= _GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 _all_packs: weakref.WeakSet[Packs] = weakref.WeakSet()

@@ -174,6 +174,11 @@ class Lz4Reader(_FileReader):
             with self._lock:
                 self._frame.verify_end()
 
+    def verify_structure(self) -> None:
+        """Check what can be told of the frame without decompressing it; raises MalformedFrame."""
+        with self._lock:
+            self._frame.verify_end()
+
     def _block(self, index: int) -> bytes:
         block = self._cache.find(self._oid, index)
         if block is None:

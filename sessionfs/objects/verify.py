@@ -8,10 +8,12 @@ from sessionfs.errors import Corrupt
 from sessionfs.objects.blobs import Blobs, check_name, reading
 from sessionfs.objects.joined import JoinedReader
 from sessionfs.objects.pieces import Piece, encode
+from sessionfs.objects.reader import Lz4Reader
 from sessionfs.objects.stored import DamagedObject, NoSuchObject, ObjectFile
 from sessionfs.oid import Hasher, ObjectId, hash_bytes
 
 _KEPT_COUNT = 4096  # 2 KiB each
+_EMPTY = hash_bytes(b"")
 
 
 class BrokenPieces(DamagedObject):
@@ -55,11 +57,27 @@ class Verifier:
             for _ in self._blobs.checked(reader, file.oid):
                 pass
 
-    def _verify_joined(self, reader: JoinedReader, oid: ObjectId) -> None:
-        pieces = reader.listed.pieces
-        faults = [fault for number, piece in enumerate(pieces) if (fault := self._fault(number, piece)) is not None]
+    def look(self, file: ObjectFile) -> None:
+        """Check what can be told of one file without reading its content; raises as :meth:`verify`."""
+        with self._blobs.open_file(file) as reader, reading(file.oid):
+            if isinstance(reader, JoinedReader):
+                self._check_pieces(reader, file.oid)
+            elif isinstance(reader, Lz4Reader):
+                reader.verify_structure()
+            elif reader.size == 0 and file.oid != _EMPTY:
+                raise DamagedObject(f"object {file.oid} is damaged: its file is empty; run sessionfs fsck")
+            elif file.kind != "blob" and (reader.pread(1, 0) != b"{" or reader.pread(1, reader.size - 1) != b"}"):
+                raise DamagedObject(f"object {file.oid} is damaged: it is no {file.kind}; run sessionfs fsck")
+
+    def _check_pieces(self, reader: JoinedReader, oid: ObjectId) -> None:
+        pieces = enumerate(reader.listed.pieces)
+        faults = [fault for number, piece in pieces if (fault := self._fault(number, piece)) is not None]
         if faults:
             raise BrokenPieces(oid, faults)
+
+    def _verify_joined(self, reader: JoinedReader, oid: ObjectId) -> None:
+        pieces = reader.listed.pieces
+        self._check_pieces(reader, oid)
         hasher, start = self._begin(pieces)
         with reading(oid):
             for data in reader.pieces(start):

@@ -156,8 +156,12 @@ class BlobWriter:
 
     def keep(self, oid: ObjectId) -> None:
         """Make a blob that is about to be named as safe as the mode says, with all its pieces."""
-        for path in self._presence.paths(oid):
+        for path in self.paths(oid):
             self._files.keep(path)
+
+    def paths(self, oid: ObjectId) -> list[str]:
+        """Return the files that a blob needs: its own and those of its pieces, as far as they are there."""
+        return self._presence.paths(oid)
 
     def _find(self, oid: ObjectId, size: int) -> tuple[Stored | None, str | None]:
         found, paths, damaged = self._presence.find(oid, size, in_pieces=size > self._limits.whole_bytes)

@@ -1,0 +1,79 @@
+"""What a repair takes away is kept: in ``trash/+repair@<time>/``, until the trash is emptied."""
+
+from __future__ import annotations
+
+import os
+
+from sessionfs.clock import format_time
+from sessionfs.durable import Mode, write_all
+from sessionfs.durable.publish import make_directory
+from sessionfs.objects import ObjectFile
+from sessionfs.store.reach import read_from
+from sessionfs.store.store import Store
+
+# No session can have a name that begins so.
+PREFIX = "+repair@"
+
+
+class Aside:
+    """The directory of one repair. It is made when something is put there."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        moment = format_time(store.clock()).replace(":", "").replace("-", "")
+        self.directory = f"{store.layout.trash}/{PREFIX}{moment}"
+        self._is_made = False
+
+    def move_object(self, file: ObjectFile) -> None:
+        """Move the file of an object there; what lies in a pack stays."""
+        if file.start is None:
+            self.make()
+            self._store.objects.set_aside(file, self.directory)
+
+    def cut(self, path: str, offset: int, name: str) -> None:
+        """Move what the file at *path* holds from *offset* on to a file called *name*."""
+        disk = self._store.disk
+        fd = disk.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            disk.lock(fd, path)
+            self.keep(read_from(disk, path, offset), name)
+            # Only now: whatever happens next, the bytes are in one of the two places.
+            disk.truncate(fd, offset)
+            disk.fdatasync(fd)
+        finally:
+            disk.close(fd)
+
+    def exchange(self, path: str, content: bytes, offset: int, name: str) -> None:
+        """Write *content* in place of what the file at *path* holds from *offset* on, and keep that."""
+        disk = self._store.disk
+        fd = disk.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            disk.lock(fd, path)
+            self.keep(read_from(disk, path, offset), name)
+            written = 0
+            while written < len(content):
+                written += disk.pwrite(fd, memoryview(content)[written:], offset + written)
+            disk.truncate(fd, offset + len(content))
+            disk.fdatasync(fd)
+        finally:
+            disk.close(fd)
+
+    def keep(self, content: bytes, name: str) -> None:
+        """Write *content* to a file called *name* there."""
+        self.make()
+        disk = self._store.disk
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        fd = disk.open(f"{self.directory}/{name}", flags, 0o600)
+        try:
+            write_all(disk, fd, content)
+            disk.fsync(fd)
+        finally:
+            disk.close(fd)
+        disk.sync_directory(self.directory)
+
+    def make(self) -> str:
+        """Make the directory if it is not there, and return it."""
+        if not self._is_made:
+            make_directory(self._store.disk, self._store.unsynced, Mode.FULL, self.directory)
+            self._is_made = True
+        return self.directory
