@@ -6,10 +6,12 @@ but, at most, an object that nothing names.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sessionfs.artifacts import (
@@ -27,11 +29,15 @@ from sessionfs.artifacts import (
 from sessionfs.artifacts.names import MAX_PATH_BYTES, NameTooLong, encode
 from sessionfs.artifacts.node import SPECIAL_KINDS, format_mode
 from sessionfs.clock import format_time
-from sessionfs.errors import Conflict, InvalidInput
+from sessionfs.errors import Conflict, Corrupt, Denied, InvalidInput, NotFound
 from sessionfs.objects import Stored
 from sessionfs.sessions import check_metadata, check_tags
+from sessionfs.store import conditions, proposals
+from sessionfs.store.making import find_making
 
 if TYPE_CHECKING:
+    from sessionfs.artifacts import Tree
+    from sessionfs.store.config import Config
     from sessionfs.store.session import Session
 
 KNOWN_TYPES = (
@@ -78,6 +84,8 @@ class Artifacts:
         created_by: str | None = None,
         made_ns: int | None = None,
         entered_ns: int | None = None,
+        if_match: str | None = None,
+        if_none_match: bool = False,
         **attributes: Any,
     ) -> Node:
         """Make *stored* content the newest version of the file at *path*.
@@ -88,29 +96,34 @@ class Artifacts:
             make_parents: Make missing directories above it.
             made_ns: When it was made, if it is new and that was before now.
             entered_ns: Then, what its directory's times become; None if somebody has set them since.
+            if_match: Only if the file's content has this oid now.
+            if_none_match: Only if nothing is there.
             attributes: See :func:`encode_attributes`; what is not given stays, or has its usual value.
 
         Raises:
             IsADirectory, NotADirectory: Something else is there, or above it.
-            LimitReached, SessionNotWritable, BadName, BadAttribute: Nothing was changed.
+            LimitReached, SessionNotWritable, BadName, BadAttribute, Stale: Nothing was changed.
 
         Durability:
             As the durability mode says.
         """
         session = self._session
         path = check_path(path)
-        fields = encode_attributes(attributes)
-        if head is not None and "mime_type" not in fields and mime.guess_by_name(path.rpartition("/")[2]) is None:
-            found = mime.guess_by_content(head)
-            fields["mime_type"] = None if found == mime.UNKNOWN else found
+        fields = with_mime_type(encode_attributes(attributes), path, head)
+        asked = session.asking.ask("artifact.store", lambda: proposals.of_file(session, path, stored, fields))
+        if asked is not None:
+            path, fields = proposals.answered(asked, path, fields)
         with session.writing():
             session.check_writable()
             known = rules.check_file(session.tree, path)
+            if if_match is not None or if_none_match:
+                conditions.check_artifact(path, known, if_match, if_none_match)
             self._check_limits(known, stored.size)
             records = self._missing_parents(path, make_parents) if known is None else []
             if known is None or not known.id:
                 ino = known.ino if known is not None else ino if ino is not None else session.make_ino()
                 fields = _owned(fields)
+            making = find_making(session.id)
             data = events.Stored(
                 path=text_of(path),
                 ino=ino,
@@ -121,9 +134,13 @@ class Artifacts:
                 created_at=None if made_ns is None else format_time(made_ns),
                 entered=None if entered_ns is None else format_time(entered_ns),
                 created_by=created_by,
+                made_by=None if making is None else making.made_by,
                 **fields,
             )
-            return _node(session.append_all([*records, ("artifact.stored", data)])[-1])
+            node = _node(session.asking.append(asked, [*records, ("artifact.stored", data)])[-1])
+            if making is not None:
+                making.recorded()
+            return node
 
     def make_directory(
         self, path: str, *, make_parents: bool = True, exist_ok: bool = False, **attributes: Any
@@ -180,13 +197,16 @@ class Artifacts:
         """
         session = self._session
         source, target = check_path(source), check_path(target)
+        asked = session.asking.ask("artifact.store", lambda: proposals.of_link(session, source, target))
+        if asked is not None:
+            target, _ = proposals.answered(asked, target, {})
         with session.writing():
             session.check_writable()
             rules.check_link(session.tree, source, target)
             node = session.tree.resolve(source)
             self._check_limits(None, node.size)
             data = events.Stored(path=text_of(target), kind=node.kind, link=text_of(source))
-            return _node(session.append("artifact.stored", data))
+            return _node(session.asking.append(asked, [("artifact.stored", data)])[-1])
 
     def exchange(self, first: str, second: str) -> Node:
         """Let two artifacts or directories change places, and return the one that was at *first*.
@@ -196,12 +216,15 @@ class Artifacts:
         """
         session = self._session
         first, second = check_path(first), check_path(second)
+        asked = session.asking.ask(
+            "artifact.rename", lambda: proposals.of_rename(session, first, second, exchange=True)
+        )
         with session.writing():
             session.check_writable()
             if not rules.check_exchange(session.tree, first, second):
                 return session.tree.resolve(first)
             data = events.Renamed(path=text_of(first), to=text_of(second), exchange=True)
-            return _node(session.append("artifact.renamed", data))
+            return _node(session.asking.append(asked, [("artifact.renamed", data)])[-1])
 
     def rename(self, source: str, target: str, *, make_parents: bool = False) -> Node:
         """Move *source* to *target*, replacing a file or an empty directory there, by the rules of rename(2).
@@ -211,6 +234,7 @@ class Artifacts:
         """
         session = self._session
         source, target = check_path(source), check_path(target)
+        asked = session.asking.ask("artifact.rename", lambda: proposals.of_rename(session, source, target))
         with session.writing():
             session.check_writable()
             node = session.tree.resolve(source)
@@ -221,7 +245,7 @@ class Artifacts:
             if not records and not rules.check_rename(session.tree, source, target):
                 return node
             data = events.Renamed(path=text_of(source), to=text_of(target))
-            return _node(session.append_all([*records, ("artifact.renamed", data)])[-1])
+            return _node(session.asking.append(asked, [*records, ("artifact.renamed", data)])[-1])
 
     def copy(self, source: str, target: str) -> Node:
         """Make *target* a copy of *source*, with all that is below it; no content is copied.
@@ -232,6 +256,10 @@ class Artifacts:
         """
         session = self._session
         source, target = check_path(source), check_path(target)
+        asked = session.asking.ask("artifact.store", lambda: proposals.of_copy(session, source, target))
+        changed: dict[str, Any] = {}
+        if asked is not None:
+            target, changed = proposals.answered(asked, target, changed)
         with session.writing():
             session.check_writable()
             node = session.tree.resolve(source)
@@ -245,10 +273,14 @@ class Artifacts:
                 known = None
             nodes = list(session.tree.walk(source)) if node.is_directory else []
             self._check_copied([node, *(below for _, below in nodes)], known)
+            making = find_making(session.id)
             records = self._missing_parents(target, True)
-            records.append(self._copied(node, target, known))
-            records += [self._copied(below, target + path[len(source) :], None) for path, below in nodes]
-            session.append_all(records)
+            records.append(self._copied(node, target, known, None if making is None else making.made_by, **changed))
+            later = None if making is None else making.made_by_later
+            records += [self._copied(below, target + path[len(source) :], None, later) for path, below in nodes]
+            session.asking.append(asked, records)
+            if making is not None:
+                making.recorded()
             return session.tree.resolve(target)
 
     def delete(self, path: str, *, recursive: bool = False) -> Node:
@@ -261,19 +293,40 @@ class Artifacts:
             NoSuchArtifact: Nothing is there.
             DirectoryNotEmpty: It has entries, and *recursive* is not set.
         """
+        return self.delete_all([path], recursive=recursive)[0]
+
+    def delete_all(self, paths: Iterable[str], *, recursive: bool = False) -> list[Node]:
+        """Remove what is at each of *paths*, all of them or none; otherwise as :meth:`delete`.
+
+        What is inside another one of them goes with that one.
+        """
         session = self._session
-        path = check_path(path)
+        chosen = _outermost([check_path(path) for path in paths])
+        asked = [
+            session.asking.ask("artifact.delete", partial(proposals.of_deletion, session, path, recursive=recursive))
+            for path in chosen
+        ]
         with session.writing():
             session.check_writable()
-            node = session.tree.resolve(path)
-            if isinstance(node, Directory):
-                if not recursive:
-                    rules.check_empty(node)
-                # Read before it is written down: a tree that cannot be read cannot be taken out of the counts.
-                for _ in session.tree.walk(path):
-                    pass
-            session.append("artifact.deleted", events.Deleted(path=text_of(path), kind=node.kind))
-            return node
+            nodes = [self._removable(path, recursive) for path in chosen]
+            records = [
+                ("artifact.deleted", events.Deleted(path=text_of(path), kind=node.kind))
+                for path, node in zip(chosen, nodes, strict=True)
+            ]
+            session.append_all(records)
+            for seq, one in enumerate(asked, session.log.position.seq - len(records)):
+                session.asking.tell(one, seq)
+            return nodes
+
+    def _removable(self, path: str, recursive: bool) -> Node:
+        node = self._session.tree.resolve(path)
+        if isinstance(node, Directory):
+            if not recursive:
+                rules.check_empty(node)
+            # Read before it is written down: a tree that cannot be read cannot be taken out of the counts.
+            for _ in self._session.tree.walk(path):
+                pass
+        return node
 
     def change(self, path: str, **attributes: Any) -> Node:
         """Set attributes of the artifact at *path* ("" is the root directory), and nothing else.
@@ -291,6 +344,34 @@ class Artifacts:
                 return node
             return _node(session.append("artifact.updated", events.Updated(path=text_of(path), **fields)))
 
+    # Reading
+
+    def note_retrieved(self, path: str, id: str, *, by: str | None = None) -> None:
+        """Record that the content of a version is read; each face says so once for each time it is opened.
+
+        Nothing is recorded unless ``events.audit_reads`` is on. Of a session that has ended reads are recorded too.
+        Where nothing can be - the store cannot be written by this user, or is mounted read-only; the log is damaged;
+        the session has been deleted - what is there can be read all the same.
+
+        Args:
+            id: Of the version; the path may hold another one by now.
+            by: Who reads it, if that is not who opened the store.
+
+        Raises:
+            NoSpace, LockHeld: It could be recorded, and now it was not: what was asked to be audited must not be read.
+            HookVeto, HookFailed: It must not be read.
+        """
+        session = self._session
+        asked = session.asking.ask("artifact.retrieve", lambda: proposals.of_retrieval(session, path, id))
+        seq = None
+        if session.config.audit_reads:
+            data = events.Retrieved(path=text_of(path), id=id, by=None if by == session.actor else by)
+            with contextlib.suppress(Denied, Corrupt, NotFound), session.writing():
+                session.append("artifact.retrieved", data)
+                seq = session.log.position.seq - 1
+        if asked is not None:
+            asked.tell(session, seq)
+
     # Inside
 
     def _make(self, kind: str, path: str, make_parents: bool, attributes: dict[str, Any], **more: Any) -> Node:
@@ -298,6 +379,9 @@ class Artifacts:
         path = check_path(path)
         fields = encode_attributes(attributes)
         ino = attributes.get("ino")
+        asked = session.asking.ask("artifact.store", lambda: proposals.of_new(session, path, kind, {**fields, **more}))
+        if asked is not None:
+            path, fields = proposals.answered(asked, path, fields)
         with session.writing():
             session.check_writable()
             rules.check_free(session.tree, path)
@@ -305,7 +389,7 @@ class Artifacts:
                 self._check_limits(None, 0)
             records = self._missing_parents(path, make_parents)
             data = events.Stored(path=text_of(path), kind=kind, ino=ino or session.make_ino(), **_owned(fields), **more)
-            return _node(session.append_all([*records, ("artifact.stored", data)])[-1])
+            return _node(session.asking.append(asked, [*records, ("artifact.stored", data)])[-1])
 
     def _missing_parents(self, path: str, allowed: bool) -> list[Change]:
         """Return the records that make the directories above *path* which do not exist.
@@ -325,7 +409,9 @@ class Artifacts:
             for parent in missing
         ]
 
-    def _copied(self, node: Node, target: str, known: Node | None) -> Change:
+    def _copied(
+        self, node: Node, target: str, known: Node | None, made_by: events.MadeBy | None, **changed: Any
+    ) -> Change:
         """Return the record that makes *target* a copy of *node*; *known* is the file that is there."""
         data = events.Stored(
             path=text_of(target),
@@ -337,7 +423,8 @@ class Artifacts:
             compression="chunks" if node.compression == "chunks" else None,
             target=None if node.target is None else text_of(node.target),
             rdev=node.rdev,
-            **_copied_fields(node),
+            made_by=made_by,
+            **{**_copied_fields(node), **changed},
         )
         return "artifact.stored", data
 
@@ -385,6 +472,18 @@ def check_artifact_size(limit_bytes: int | None, size: int) -> None:
     _check_limit("limits.max_artifact_size", limit_bytes, size, size)
 
 
+def check_growth(config: Config, before: Tree, after: Tree) -> None:
+    """Check several changes together, before they are written.
+
+    Raises:
+        LimitReached: They would make the session larger than config.toml allows.
+    """
+    count, size = after.artifact_count, after.size
+    limit = config.max_artifacts_per_session
+    _check_limit("limits.max_artifacts_per_session", limit, count, count - before.artifact_count)
+    _check_limit("limits.max_session_size", config.max_session_bytes, size, size - before.size)
+
+
 def _check_limit(name: str, limit: int | None, value: int, added: int) -> None:
     if limit is not None and value > limit and added > 0:
         raise LimitReached(f"{name} is {limit}, and this would make it {value}; change it in the store's config.toml")
@@ -411,6 +510,14 @@ def encode_attributes(attributes: dict[str, Any]) -> dict[str, Any]:
         field, encode_value = encoder
         fields[field] = encode_value(value)
     return fields
+
+
+def with_mime_type(fields: dict[str, Any], path: str, head: bytes | None) -> dict[str, Any]:
+    """Return *fields* of a file at *path* with the mime type that its first bytes tell, if nothing else says it."""
+    if head is None or "mime_type" in fields or mime.guess_by_name(path.rpartition("/")[2]) is not None:
+        return fields
+    found = mime.guess_by_content(head)
+    return {**fields, "mime_type": None if found == mime.UNKNOWN else found}
 
 
 def _encode_mode(mode: int) -> str:
@@ -515,6 +622,17 @@ def _copied_fields(node: Node) -> dict[str, Any]:
     if node.id and node.is_file:
         fields["origin"] = node.id
     return fields
+
+
+def _outermost(paths: list[str]) -> list[str]:
+    """Return *paths*, each once, without those that are below another one."""
+    chosen = set(paths)
+    above = {path: path.split("/")[:-1] for path in chosen}
+    return [
+        path
+        for path in dict.fromkeys(paths)
+        if not any("/".join(above[path][:depth]) in chosen for depth in range(1, len(above[path]) + 1))
+    ]
 
 
 def _node(applied: Applied | None) -> Node:

@@ -36,6 +36,8 @@ class Config(NamedTuple):
     trash_grace_ns: int = 14 * 86_400 * NS_PER_SECOND
     delete_finished_after_ns: int | None = None
     audit_reads: bool = False
+    hook_limit_ns: int = 30 * NS_PER_SECOND  # then an executable is killed
+    hook_budget_ns: int = NS_PER_SECOND  # a function that takes longer is slow
 
 
 _SIZE_UNITS = {
@@ -125,6 +127,8 @@ KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "retention.trash_grace": ("trash_grace_ns", parse_duration),
     "retention.delete_finished_after": ("delete_finished_after_ns", parse_duration),
     "events.audit_reads": ("audit_reads", _parse_flag),
+    "hooks.time_limit": ("hook_limit_ns", parse_duration),
+    "hooks.time_budget": ("hook_budget_ns", parse_duration),
 }
 
 _GUARDED = """\

@@ -40,4 +40,6 @@ def open_objects(layout: Layout, config: Config, disk: Disk, unsynced: Unsynced)
         mode=config.mode,
         compress=config.compress,
         threshold_bytes=config.threshold_bytes,
+        trash=layout.trash,
+        lock_path=layout.gc_lock,
     )

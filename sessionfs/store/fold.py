@@ -22,6 +22,7 @@ from sessionfs.oid import ObjectId
 from sessionfs.sessions import Fields
 from sessionfs.sessions import fields as session_fields
 from sessionfs.state import Changed, State
+from sessionfs.store.hook_history import HookHistory, Ran, Skipped, note_ran, note_skipped
 
 _EPOCH = format_time(0)
 
@@ -51,6 +52,7 @@ class Fold:
         self.fields = Fields(id=session_id, created_at=_EPOCH, updated_at=_EPOCH, started_at=_EPOCH)
         self.tree = Tree.empty(self.load_tree, _EPOCH, "")
         self.state = State(objects.read)
+        self.hooks: dict[str, HookHistory] = {}
 
     def load_tree(self, oid: ObjectId) -> bytes:
         """Read a tree object.
@@ -111,8 +113,25 @@ Step = Callable[[Fold, Record | Body, Any], Applied | None]
 
 
 def _created(fold: Fold, record: Record | Body, data: sessions.Created) -> None:
-    fold.fields = session_fields.create(data, time=record.time, actor=record.actor)
-    fold.tree = Tree.empty(fold.load_tree, record.time, record.actor, uid=data.uid, gid=data.gid)
+    fields = session_fields.create(data, time=record.time, actor=record.actor)
+    if data.fork is None:
+        fold.tree = Tree.empty(fold.load_tree, record.time, record.actor, uid=data.uid, gid=data.gid)
+    else:  # tree and state are there already: see Session.new_fold
+        session_fields.inherit(fields, fold.fields, data.fork)
+    fold.fields = fields
+    fold.hooks = {}  # what they did to its parent is not what they did to a fork
+
+
+def _merged(fold: Fold, record: Record | Body, data: sessions.Merged) -> None:
+    session_fields.include(fold.fields, {**data.includes, data.session: data.seq})
+
+
+def _restored(fold: Fold, record: Record | Body, data: sessions.Restored) -> None:
+    session_fields.restore(fold.fields, data)
+
+
+def _forked(fold: Fold, record: Record | Body, data: object) -> None:
+    fold.fields.forked = True
 
 
 def _updated(fold: Fold, record: Record | Body, data: sessions.Updated) -> None:
@@ -148,16 +167,29 @@ def _state_changed(fold: Fold, record: Record | Body, data: Changed) -> None:
     fold.state.change(data, record.time)
 
 
+def _hook_ran(fold: Fold, record: Record | Body, data: Ran) -> None:
+    note_ran(fold.hooks, data, record.time)
+
+
+def _hook_skipped(fold: Fold, record: Record | Body, data: Skipped) -> None:
+    note_skipped(fold.hooks, data)
+
+
 _moved_decoder = msgspec.json.Decoder(sessions.Moved)
 
 _STEPS: dict[str, tuple[Step, msgspec.json.Decoder[Any]]] = {
     "session.created": (_created, msgspec.json.Decoder(sessions.Created)),
     "session.updated": (_updated, msgspec.json.Decoder(sessions.Updated)),
     "session.deleted": (_deleted, msgspec.json.Decoder(object)),
+    "session.restored": (_restored, msgspec.json.Decoder(sessions.Restored)),
+    "session.merged": (_merged, msgspec.json.Decoder(sessions.Merged)),
+    "session.forked": (_forked, msgspec.json.Decoder(sessions.Forked)),
     **dict.fromkeys(sessions.STATUS_AFTER, (_moved, _moved_decoder)),
     "artifact.stored": (_artifact_stored, msgspec.json.Decoder(artifact_events.Stored)),
     "artifact.updated": (_artifact_updated, msgspec.json.Decoder(artifact_events.Updated)),
     "artifact.renamed": (_artifact_renamed, msgspec.json.Decoder(artifact_events.Renamed)),
     "artifact.deleted": (_artifact_deleted, msgspec.json.Decoder(artifact_events.Deleted)),
     "state.changed": (_state_changed, msgspec.json.Decoder(Changed)),
+    "hook.ran": (_hook_ran, msgspec.json.Decoder(Ran)),
+    "hook.skipped": (_hook_skipped, msgspec.json.Decoder(Skipped)),
 }

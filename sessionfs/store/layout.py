@@ -42,6 +42,7 @@ class Layout:
         self.format = f"{root}/format"
         self.config = f"{root}/config.toml"
         self.head = f"{root}/HEAD"
+        self.synced = f"{root}/synced"
         self.sessions = f"{root}/sessions"
         self.objects = f"{root}/objects"
         self.changed = f"{root}/changed"
@@ -49,6 +50,7 @@ class Layout:
         self.staging = f"{root}/tmp"
         self.trash = f"{root}/trash"
         self.locks = f"{root}/locks"
+        self.gc_lock = f"{root}/locks/gc"
 
     def session(self, session_id: str) -> str:
         """The directory of a session."""

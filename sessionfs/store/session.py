@@ -7,17 +7,21 @@ as in all others.
 
 from __future__ import annotations
 
+import contextlib
 import random
+import re
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from sessionfs.artifacts import Applied, Tree
-from sessionfs.clock import Clock, parse_time
+from sessionfs.clock import Clock
 from sessionfs.errors import Conflict, Corrupt, Denied, Error, InvalidInput, NotFound
-from sessionfs.log import Draft, Log, NoSuchLog, Position, Record, encode_data
+from sessionfs.log import Body, Draft, Log, NoSuchLog, Position, Record, encode_data
 from sessionfs.objects import ObjectDatabase
 from sessionfs.oid import ObjectId
 from sessionfs.sessions import (
@@ -32,9 +36,16 @@ from sessionfs.sessions import (
     parse_status,
     transition,
 )
+from sessionfs.state import State
+from sessionfs.store import operation as operations
+from sessionfs.store import past, proposals
 from sessionfs.store import snapshot as snapshots
+from sessionfs.store.asking import NOTHING_DONE, Asking
 from sessionfs.store.config import Config
+from sessionfs.store.describe import describe
 from sessionfs.store.fold import Fold, InconsistentLog, check_data
+from sessionfs.store.hooked import Hooks
+from sessionfs.store.references import named_by
 
 if TYPE_CHECKING:
     from sessionfs.store.artifacts import Artifacts
@@ -54,7 +65,10 @@ _SNAPSHOT_FACTOR = 2
 CALLERS_TYPES = (
     "agent.executed", "tool.invoked", "workflow.started", "workflow.completed", "error.occurred", "warning.raised",
 )  # fmt: skip
-_CUSTOM = "custom."
+_CUSTOM = re.compile(r"custom(\.[A-Za-z0-9_-]+)+")
+_MAX_TYPE_LENGTH = 128
+
+_DELETED = "session.deleted"
 
 MakeIno = Callable[[], int]
 
@@ -106,7 +120,15 @@ class Session:
         actor: str,
         clock: Clock,
         make_ino: MakeIno = random_ino,
+        other: Callable[[str], Session] | None = None,
+        hooks: Hooks | None = None,
     ) -> None:
+        """Prepare it; nothing is read yet.
+
+        Args:
+            other: Gives another session of the store, likewise unread; what a fork begins with is in its parent's log.
+            hooks: Who is asked and told of what is done.
+        """
         self.id = session_id
         self.log = log
         self.objects = objects
@@ -115,7 +137,8 @@ class Session:
         self.clock = clock
         self.make_ino = make_ino
         self.foreign: Callable[[Record, Applied | None], None] | None = None
-        self.fold = Fold(objects, session_id, recompute_tree=self._recompute_tree)
+        self.fold = self.empty_fold()
+        self._other = other
         self._snapshot: tuple[int, int, ObjectId | None] = (
             0,
             0,
@@ -126,7 +149,9 @@ class Session:
         self._depth = 0
         self._appended = False
         self._is_stale = False
-        self._inconsistency: InconsistentLog | None = None
+        self._inconsistency: InconsistentLog | past.LostBeginning | None = None
+        self.asking = Asking(self, hooks)
+        self.is_loaded = False  # somebody outside has it: see Store.load
 
     # Opening
 
@@ -146,38 +171,82 @@ class Session:
             self._is_stale = False
             self._check_there()
 
+    def open_log(self) -> None:
+        """Read the log to its end and verify it; what it adds up to is read when somebody looks.
+
+        Raises:
+            NoSuchSession: There is none, or it was deleted.
+        """
+        log, start = self.log, Position(0, 0, self.id, 0)
+        with log.lock:
+            self._is_stale = True
+            try:
+                found = past.newest_snapshot(self, log.newest_base())
+                log.seek(start if found is None else found[1].position)
+                records = log.read_new()
+                if found is not None and not records:  # the snapshot is of another log, or the log was cut
+                    log.seek(start)
+                    records = log.read_new()
+            except NoSuchLog as failure:
+                raise self._no_such_session() from failure
+            if records[-1].type == _DELETED if records else log.damage is None:
+                raise self._no_such_session()
+
     def _open_at(self, base: int) -> bool:
         """Open from the snapshot that the record at offset *base* names; False when that does not work."""
-        record = self.log.record_at(base)
-        if record is None:
+        found = past.newest_snapshot(self, base)
+        if found is None:
             return False
         try:
-            oid = msgspec.json.decode(record.data, type=Moved).snapshot
-            if oid is None:
-                return False
-            snapshot = snapshots.read(self.objects, oid)
-            if snapshot.session.id != self.id:
-                return False
-            position = snapshots.restore(self.objects, snapshot, self.fold)
+            position = snapshots.restore(self.objects, found[1], self.fold)
             self.log.seek(position)
-            self._note_snapshot(position, oid)
+            self._note_snapshot(position.seq, position.offset, found[0])
             self._apply(self.log.read_new(), tell=False)
-        except (Error, msgspec.MsgspecError, ValueError):
-            return False  # it only saves time; fsck reports it
+        except (Error, ValueError):
+            return False  # as above
         return self.log.position.offset > base
 
     def _open_at_start(self) -> None:
-        self.fold = Fold(self.objects, self.id, recompute_tree=self._recompute_tree)
+        self.fold = self.empty_fold()
         self.log.seek(Position(0, 0, self.id, 0))
-        self._note_snapshot(self.log.position, None)
         try:
+            begun = past.begin(self)
+            self.fold = begun.fold
+            # What a fork read of its parent's log counts as if it stood before its own first record.
+            self._note_snapshot(-begun.record_count, -begun.byte_count, begun.snapshot)
             self._apply(self.log.read_new(), tell=False)
-        except InconsistentLog as failure:
+        except (InconsistentLog, past.LostBeginning) as failure:
             self._inconsistency = failure  # what came before it can be read
+
+    def new_fold(self) -> Fold:
+        """Return a fold to which none of its records has been applied.
+
+        Raises:
+            LostBeginning: It is a fork, and what it began with cannot be read.
+        """
+        return past.begin(self).fold
+
+    def empty_fold(self, *, heal: bool = True) -> Fold:
+        """Return a fold of nothing.
+
+        Args:
+            heal: Put tree objects that are missing or damaged back, where the log says what was in them.
+        """
+        return Fold(self.objects, self.id, recompute_tree=self._recompute_tree if heal else None)
+
+    def other(self, session_id: str) -> Session:
+        """Return another session of the same store, of which nothing has been read yet.
+
+        Raises:
+            NoSuchSession: Only this one can be reached.
+        """
+        if self._other is None:
+            raise NoSuchSession(f"the session {session_id!r} cannot be reached from session {self.id}")
+        return self._other(session_id)
 
     def _recompute_tree(self, oid: ObjectId) -> bytes | None:
         """Return a tree object that is missing or damaged, from the log, and put it back."""
-        data = snapshots.recompute_tree(self.log, Fold(self.objects, self.id), oid)
+        data = past.recompute_tree(self, oid)
         if data is not None and self.is_writable:
             self.objects.put_json("tree", data)
         return data
@@ -195,6 +264,16 @@ class Session:
     def tree(self) -> Tree:
         """The live artifacts."""
         return self.fold.tree
+
+    @property
+    def state(self) -> State:
+        """The live keys and values; :attr:`values` changes them."""
+        return self.fold.state
+
+    @property
+    def lock(self) -> threading.RLock:
+        """To be held while the tree or the state is read."""
+        return self.log.lock
 
     @property
     def status(self) -> Status:
@@ -252,28 +331,7 @@ class Session:
     def info(self) -> SessionInfo:
         """Return what the session is now, as far as it has been read."""
         with self.log.lock:
-            fields = self.fold.fields
-            return SessionInfo(
-                id=self.id,
-                name=fields.name,
-                description=fields.description,
-                tags=fields.tags,
-                metadata=fields.metadata,
-                parent=fields.parent,
-                status=fields.status if self.log.position.seq else Status.FAILED,
-                reason=fields.reason if self.log.position.seq else str(self.damage),
-                created_by=fields.created_by,
-                created_ns=parse_time(fields.created_at),
-                updated_ns=parse_time(fields.updated_at),
-                started_ns=parse_time(fields.started_at),
-                ended_ns=None if fields.ended_at is None else parse_time(fields.ended_at),
-                artifact_count=self.fold.tree.artifact_count,
-                size=self.fold.tree.size,
-                stored_size=self.fold.tree.stored_size,
-                event_count=self.log.position.seq,
-                state_count=len(self.fold.state),
-                damage=None if self.damage is None else str(self.damage),
-            )
+            return describe(self.fold, event_count=self.log.position.seq, damage=self.damage)
 
     def records(self, start_seq: int = 0) -> Iterator[tuple[bytes, Record]]:
         """Yield each line of the log with its record, from number *start_seq*.
@@ -299,7 +357,7 @@ class Session:
 
     def _follow_base(self, last: Record) -> None:
         """Note a snapshot that another process wrote, so that this one does not write the same again."""
-        if last.base > self._snapshot[1]:
+        if last.base > max(0, self._snapshot[1]):
             self._snapshot = (last.seq, last.base, self._snapshot[2])
             self._next_snapshot_seq = last.seq + _TAIL_RECORDS
 
@@ -316,6 +374,13 @@ class Session:
             When the outermost context ends, its records are as safe as the durability mode says.
         """
         return self._writing
+
+    def operation(self) -> AbstractContextManager[None]:
+        """Return a context whose records are one operation: people see one change, and undo takes it back whole.
+
+        It holds no lock: others may append in between, and what they append is not part of it.
+        """
+        return operations.operation(self.log.path)
 
     def append(self, type: str, data: Any, *, names_snapshot: bool = False) -> Applied | None:
         """Append one record and apply it; the caller is inside :meth:`writing` and has checked the change.
@@ -341,12 +406,17 @@ class Session:
         except (TypeError, ValueError, msgspec.MsgspecError, RecursionError) as failure:
             raise BadRecord(f"what {type} would say cannot be written down: {failure}") from failure
         if len(text) > _MAX_DATA_BYTES:
-            return Draft(type, None, self.objects.put_bytes(text).oid, None, names_snapshot)
-        return Draft(type, msgspec.Raw(text), None, None, names_snapshot)
+            return Draft(type, None, self.objects.put_bytes(text).oid, names_snapshot)
+        return Draft(type, msgspec.Raw(text), None, names_snapshot)
 
     def append_drafts(self, drafts: list[Draft], decoded: list[Any]) -> list[Applied | None]:
         """Append records that are drafted already, all of them or none, then apply what they say."""
-        appended = self.log.append(self.clock, drafts, actor=self.actor)
+        oids = named_by(drafts)
+        if oids:
+            with self.objects.holding(oids):
+                appended = self._append(drafts)
+        else:
+            appended = self._append(drafts)
         self._appended = True
         apply = self.fold.apply_decoded
         try:
@@ -357,9 +427,54 @@ class Session:
             self._is_stale = True
             raise
 
+    def _append(self, drafts: list[Draft]) -> list[Body]:
+        grouping = operations.current()
+        if grouping is None:
+            return self.log.append(self.clock, drafts, actor=self.actor)
+        number = grouping.find(self.log.path)
+        appended = self.log.append(self.clock, drafts, actor=self.actor, operation=number)
+        grouping.note(self.log.path, appended[0].seq)
+        return appended
+
+    @contextlib.contextmanager
+    def noting(self) -> Iterator[None]:
+        """Hold the log's lock as :meth:`writing` does, and leave unread what has not been read: for :meth:`note`.
+
+        Raises:
+            CorruptLog, LockHeld: On entering.
+            NoSuchSession: On entering: it was deleted.
+
+        Durability:
+            As of :meth:`writing`.
+        """
+        try:
+            with self.log.writing() as records:
+                if not self._is_stale:
+                    self._apply(records, tell=True)
+                    self._check_there()
+                elif records and records[-1].type == _DELETED:
+                    raise self._no_such_session()
+                yield
+        except NoSuchLog as failure:
+            raise self._no_such_session() from failure
+        self.log.commit()
+
+    def note(self, type: str, data: Any) -> None:
+        """Append a record that says nothing about artifacts and state; the caller is inside :meth:`noting`."""
+        draft = self.draft(type, data)
+        (body,) = self.log.append(self.clock, [draft], actor=self.actor)
+        if not self._is_stale:
+            self.fold.apply_decoded(body, data)
+
+    def append_unread(self, drafts: list[Draft]) -> None:
+        """Append records, all of them or none, without applying them: they are read when somebody looks."""
+        with self.objects.holding(named_by(drafts)):
+            self.log.append(self.clock, drafts, actor=self.actor)
+        self._appended = self._is_stale = True
+
     def _catch_up(self, records: list[Record]) -> None:
         """Take in what others appended, before anything is written."""
-        if self._is_stale:
+        if self._is_stale or (records and records[0].seq == 0):  # nothing was read before: a fork begins with more
             self.open()
         else:
             self._apply(records, tell=True)
@@ -384,9 +499,10 @@ class Session:
         Raises:
             BadEvent, BadRecord: Callers cannot record this type, or JSON cannot hold *data*.
         """
-        if type not in CALLERS_TYPES and not type.startswith(_CUSTOM):
+        if type not in CALLERS_TYPES and not _is_custom(type):
             raise BadEvent(
-                f"an event of type {type!r} cannot be recorded; these can: {', '.join(CALLERS_TYPES)}, {_CUSTOM}…"
+                f"an event of type {type!r} cannot be recorded; these can: {', '.join(CALLERS_TYPES)}, and custom.… "
+                f"with letters, digits, '_' and '-' between dots, up to {_MAX_TYPE_LENGTH} signs"
             )
         if not isinstance(data, dict):
             raise BadEvent(f"the data of an event is a mapping, not {data.__class__.__name__}")
@@ -424,19 +540,38 @@ class Session:
         self._move(parse_status(word), reason)
 
     def _move(self, new: Status, reason: str | None = None) -> None:
+        asked = self.asking.ask(proposals.STEPS[new], lambda: proposals.of_step(self, new, reason))
         with self.writing():
             event = transition(self.id, self.fold.fields.status, new)
+            self.asking.record(asked)
             # Coming back needs no snapshot: suspending wrote one.
-            oid = None if new is Status.ACTIVE else self._write_snapshot()
+            oid = None if new is Status.ACTIVE else self.write_snapshot()
             self.append(event, Moved(reason=reason, snapshot=oid), names_snapshot=oid is not None)
+            self.asking.tell(asked)
 
-    def save(self) -> ObjectId:
-        """Write a snapshot, so that the next opening is fast, and return its id."""
+    def save(self, *, checkpoint: str | None = None) -> ObjectId:
+        """Write a snapshot, so that the next opening is fast, and return its id.
+
+        Args:
+            checkpoint: The name that it is written for, which the record says; giving it is the caller's affair.
+        """
+        asked = self.asking.ask("session.save", lambda: proposals.of_session(self))
         with self.writing():
             self.check_writable()
-            oid = self._write_snapshot()
-            self.append("session.saved", Moved(snapshot=oid), names_snapshot=True)
+            self.asking.record(asked)
+            oid = self.write_snapshot()
+            self.append("session.saved", Moved(snapshot=oid, checkpoint=checkpoint), names_snapshot=True)
+            self.asking.tell(asked)
             return oid
+
+    def save_beginning(self, beginning: ObjectId) -> None:
+        """Record the snapshot that this fork began with, which its parent's log will not give any more.
+
+        Also in a session that is not active: it changes nothing but where the session is read from.
+        """
+        with self.writing():
+            data = Moved(snapshot=self.write_snapshot(), beginning=beginning)
+            self.append("session.saved", data, names_snapshot=True)
 
     def update(self, **changes: Any) -> None:
         """Set ``name``, ``description``, ``tags`` or ``metadata``; what is not given stays.
@@ -444,25 +579,33 @@ class Session:
         Raises:
             BadField: One of them cannot be what was given; nothing was changed.
         """
-        data = Updated()
-        for field, value in changes.items():
-            if field not in _FIELD_CHECKS:
-                raise BadField(f"a session has no field {field!r} to set; these can be: {', '.join(_FIELD_CHECKS)}")
-            setattr(data, field, _FIELD_CHECKS[field](value))
+        self.update_from(lambda _: changes)
+
+    def update_from(self, changes_of: Callable[[SessionInfo], dict[str, Any]]) -> None:
+        """Set fields as :meth:`update` does, to what *changes_of* makes of what the session says now.
+
+        It is called with the lock held, so that of two who add a tag neither loses the other's.
+        """
+        asked = self.asking.ask(
+            "session.update", lambda: proposals.of_session(self, lambda info: checked_changes(changes_of(info)))
+        )
         with self.writing():
             self.check_writable()
-            self.append("session.updated", data)
+            changes = changes_of(self.info())
+            data = checked_changes({**changes, **asked.modified} if asked else changes)
+            self.asking.append(asked, [("session.updated", data)])
 
-    def _write_snapshot(self) -> ObjectId:
+    def write_snapshot(self) -> ObjectId:
+        """Write a snapshot, which no record names yet, and return its id; the caller is inside :meth:`writing`."""
         position = self.log.position
         parents = [] if self._snapshot[2] is None else [self._snapshot[2]]
         oid = snapshots.write(self.objects, self.fold, position, parents)
-        self._note_snapshot(position, oid)
+        self._note_snapshot(position.seq, position.offset, oid)
         return oid
 
-    def _note_snapshot(self, position: Position, oid: ObjectId | None) -> None:
-        self._snapshot = (position.seq, position.offset, oid)
-        self._next_snapshot_seq = position.seq + _TAIL_RECORDS
+    def _note_snapshot(self, seq: int, offset: int, oid: ObjectId | None) -> None:
+        self._snapshot = (seq, offset, oid)
+        self._next_snapshot_seq = seq + _TAIL_RECORDS
 
     def _save_long_tail(self) -> None:
         """Write a snapshot if the tail has become long enough to pay for it."""
@@ -472,11 +615,29 @@ class Session:
         if written > _SNAPSHOT_FACTOR * (position.offset - self._snapshot[1]):
             return
         try:
-            oid = self._write_snapshot()
+            oid = self.write_snapshot()
             self.append("session.saved", Moved(snapshot=oid), names_snapshot=True)
         except Error:
             # The change itself is in the log; a snapshot only saves time, and is tried again later.
             self._next_snapshot_seq = position.seq + _TAIL_RECORDS
+
+
+def _is_custom(type: Any) -> bool:
+    return isinstance(type, str) and len(type) <= _MAX_TYPE_LENGTH and _CUSTOM.fullmatch(type) is not None
+
+
+def checked_changes(changes: dict[str, Any]) -> Updated:
+    """Return the data of ``session.updated`` that sets *changes*.
+
+    Raises:
+        BadField: One of them cannot be what was given.
+    """
+    data = Updated()
+    for field, value in changes.items():
+        if field not in _FIELD_CHECKS:
+            raise BadField(f"a session has no field {field!r} to set; these can be: {', '.join(_FIELD_CHECKS)}")
+        setattr(data, field, _FIELD_CHECKS[field](value))
+    return data
 
 
 def _check_description(text: str | None) -> str | None:
@@ -520,7 +681,10 @@ class _Writing:
     ) -> None:
         session = self._session
         appended = False
+        done = NOTHING_DONE
         try:
+            if session._depth == 1 and session.asking.is_pending:
+                done = session.asking.finish()
             if session._depth == 1 and session._appended:
                 appended = True
                 if error is None and session.log.position.seq >= session._next_snapshot_seq:
@@ -531,3 +695,5 @@ class _Writing:
             session.log.end()
         if appended:
             session.log.commit()
+            for asked, seq in done:
+                asked.tell(session, seq)

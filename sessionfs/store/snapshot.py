@@ -10,12 +10,13 @@ import msgspec
 
 from sessionfs.artifacts import Entry, Tree
 from sessionfs.errors import Corrupt
-from sessionfs.log import Log, Position
+from sessionfs.log import Position
 from sessionfs.objects import ObjectDatabase
-from sessionfs.oid import ObjectId, hash_bytes
+from sessionfs.oid import ObjectId
 from sessionfs.sessions import Fields
 from sessionfs.state import State, Value
 from sessionfs.store.fold import Fold
+from sessionfs.store.hook_history import HookHistory
 
 
 class DamagedSnapshot(Corrupt):
@@ -30,6 +31,7 @@ class Snapshot(msgspec.Struct, kw_only=True, omit_defaults=True):
     root: Entry
     linked: ObjectId | None = None  # the table of inodes with several names
     state: dict[str, Value]
+    hooks: dict[str, HookHistory] = {}
     artifact_count: int
     size: int
     stored_size: int
@@ -61,6 +63,7 @@ def describe(
         root=root,
         linked=linked,
         state=fold.state.values,
+        hooks=fold.hooks,
         artifact_count=fold.tree.artifact_count,
         size=fold.tree.size,
         stored_size=fold.tree.stored_size,
@@ -98,31 +101,8 @@ def restore(objects: ObjectDatabase, snapshot: Snapshot, fold: Fold) -> Position
         stored_size=snapshot.stored_size,
     )
     fold.state = State(objects.read, {key: _detached(value) for key, value in snapshot.state.items()})
+    fold.hooks = snapshot.hooks
     return snapshot.position
-
-
-def recompute_tree(log: Log, fold: Fold, oid: ObjectId) -> bytes | None:
-    """Return the tree object *oid* as a snapshot of this log once wrote it, or None if none did.
-
-    Args:
-        fold: An empty one; every record is applied to it.
-    """
-    trees: dict[ObjectId, bytes] = {}
-
-    def keep(data: bytes) -> ObjectId:
-        kept = hash_bytes(data)
-        trees[kept] = data
-        return kept
-
-    offset = 0
-    for line, record in log.lines():
-        if record.base == offset:  # it names a snapshot, which was written just before it
-            fold.tree.write(keep)
-            if oid in trees:
-                return trees[oid]
-        fold.apply(record)
-        offset += len(line)
-    return None
 
 
 def _detached(value: Value) -> Value:

@@ -6,15 +6,17 @@ import contextlib
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from sessionfs import refs
 from sessionfs.clock import Clock, format_time, system_clock
-from sessionfs.durable import Disk, Mode, OsDisk, Unsynced
+from sessionfs.durable import Disk, Mode, OsDisk, Unsynced, disk_at, why_refused
 from sessionfs.durable.publish import make_directory, publish
-from sessionfs.errors import Conflict, InvalidInput, NotFound, from_os_error
-from sessionfs.log import Log
+from sessionfs.errors import Conflict, InvalidInput, NotFound, Unsupported, from_os_error
+from sessionfs.log import Log, Position
 from sessionfs.sessions import (
     FINISHED,
     Created,
@@ -30,11 +32,18 @@ from sessionfs.sessions import (
     check_tags,
     uuid7,
 )
+from sessionfs.store import forks, proposals
 from sessionfs.store.artifacts import LimitReached
 from sessionfs.store.config import PROFILES
 from sessionfs.store.content import open_objects, read_config
+from sessionfs.store.covering import Covering
+from sessionfs.store.hooked import Action, Asked, Hooks
 from sessionfs.store.layout import FORMAT_LINE, Layout, check_format, is_store
 from sessionfs.store.session import MakeIno, NoSuchSession, Session, SessionExists, random_ino
+from sessionfs.store.synced import Synced
+
+if TYPE_CHECKING:
+    from sessionfs.store.suspicion import Settled
 
 # How many sessions stay open, with up to two descriptors each: far below a limit of 1,024.
 _OPEN_SESSIONS = 256
@@ -42,6 +51,10 @@ _OPEN_SESSIONS = 256
 
 class StoreExists(Conflict):
     """There is a store already, or something that is none."""
+
+
+class UnsuitableFilesystem(Unsupported):
+    """A filesystem whose locks do not keep two writers apart."""
 
 
 class UnknownProfile(InvalidInput):
@@ -82,16 +95,25 @@ class Store:
         self.layout = Layout(self.path)
         check_format(self.path)
         self.config = read_config(self.layout.config)
-        self.disk: Disk = disk if disk is not None else OsDisk()
+        self.disk: Disk = disk if disk is not None else disk_at(self.path)
         self.clock = clock
         self.actor = check_actor(actor) if actor is not None else f"uid:{os.geteuid()}"
         self.unsynced = Unsynced(self.disk)
         self.objects = open_objects(self.layout, self.config, self.disk, self.unsynced)
+        self.synced = Synced(self.disk, self.layout.synced, self.layout.staging)
+        self._covering = Covering(self.disk, self.layout, self.objects, self.synced)
         self._make_id = make_id if make_id is not None else lambda: uuid7(clock)
         self._make_ino = make_ino
+        self.hooks: Hooks | None = None
         self._lock = threading.RLock()
         self._open: OrderedDict[str, Session] = OrderedDict()
         self._finished: set[str] = set()  # nobody comes back from there, so they need not be looked at again
+        self.settled: Settled | None = None
+        """What a power cut had left, when this is the first opening after it."""
+        if not self.synced.is_current():
+            from sessionfs.store.suspicion import settle  # late: after a reboot only
+
+            self.settled = settle(self)
 
     @staticmethod
     def create(path: str, *, profile: str = "default", disk: Disk | None = None) -> None:
@@ -101,6 +123,7 @@ class Store:
 
         Raises:
             StoreExists: There is a store, or a directory with other things in it.
+            UnsuitableFilesystem: Locks do not hold there.
             UnknownProfile: *profile* is neither ``default`` nor ``guarded``.
 
         Durability:
@@ -113,16 +136,22 @@ class Store:
         if is_store(layout.root):
             raise StoreExists(f"there is already a store at {layout.root}")
         try:
-            os.makedirs(layout.root, exist_ok=True)
+            _make_root(disk, layout.root)
             foreign = set(disk.listdir(layout.root)) - {os.path.basename(name) for name in _own_names(layout)}
             if foreign:
                 raise StoreExists(
                     f"{layout.root} is not empty (it has {sorted(foreign)[0]!r}); name an empty or new directory"
                 )
             unsynced = Unsynced(disk)
+            reason = why_refused(layout.root)
+            if reason is not None:
+                raise UnsuitableFilesystem(
+                    f"no store can be made at {layout.root}: {reason}; choose a local filesystem"
+                )
             for directory in layout.directories():
                 make_directory(disk, unsynced, Mode.RELAXED, directory)
             unsynced.sync()
+            Synced(disk, layout.synced, layout.staging).begin()
             for target, text in ((layout.config, PROFILES[profile]), (layout.format, FORMAT_LINE)):
                 publish(disk, unsynced, Mode.FULL, text.encode(), target, staging=layout.staging)
             os.chmod(layout.config, 0o644)
@@ -140,11 +169,30 @@ class Store:
         self.objects.rest()
 
     def sync(self) -> None:
-        """Put everything this process wrote on stable storage."""
+        """Put everything this process wrote on stable storage, and what stands before it in the same logs."""
+        was_written = self.unsynced.is_awake
         try:
             self.unsynced.sync()
         except OSError as failure:
             raise from_os_error(failure, f"sync the store {self.path}") from failure
+        if was_written:
+            self.synced.renew_if_old()
+
+    def sync_everything(self) -> None:
+        """Put everything that anybody has written to the store on stable storage."""
+        self.sync()
+        try:
+            self.disk.sync_filesystem(self.path)
+        except OSError as failure:
+            raise from_os_error(failure, f"sync the filesystem of {self.path}") from failure
+        self.synced.renew()
+
+    def install_hooks(self, hooks: Hooks) -> None:
+        """Let *hooks* be asked and told of what is done through this object from now on."""
+        with self._lock:
+            self.hooks = hooks
+            for session in self._open.values():
+                session.asking.hooks = hooks
 
     # Sessions
 
@@ -163,6 +211,36 @@ class Store:
             BadSessionId: No session can have it.
             NoSuchSession: None has.
         """
+        session = self._find_open(session_id)
+        if session is not None:
+            return session
+        session = self.unread(session_id)
+        session.open()
+        return self._keep(session)
+
+    def load(self, session: Session) -> Session:
+        """Return *session* for somebody outside: the first time in this process, that is a point for hooks.
+
+        Raises:
+            HookVeto, HookFailed: It must not be used.
+        """
+        if not session.is_loaded:
+            asked = session.asking.ask("session.load", lambda: proposals.of_session(session))
+            session.is_loaded = True
+            if asked is not None:
+                asked.tell(session, None)
+        return session
+
+    def _with_log(self, session_id: str) -> Session:
+        """Return the session with exactly this id, its log up to date; otherwise as :meth:`session`."""
+        session = self._find_open(session_id)
+        if session is None:
+            session = self.unread(session_id)
+            session.open_log()
+        return session
+
+    def _find_open(self, session_id: str) -> Session | None:
+        """Return the session with exactly this id, up to date, if it is open here."""
         check_id(session_id)
         with self._lock:
             session = self._open.get(session_id)
@@ -171,12 +249,10 @@ class Store:
         if session is not None:
             try:
                 session.refresh()
-                return session
             except NoSuchSession:
                 self._forget(session)  # deleted; perhaps another one was created under the same id since
-        session = self._new_session(session_id)
-        session.open()
-        return self._keep(session)
+                return None
+        return session
 
     def create_session(
         self,
@@ -218,23 +294,92 @@ class Store:
             gid=os.getegid() if gid is None else gid,
         )
         self._check_session_limit()
-        return self._create(data)
-
-    def _create(self, data: Created) -> Session:
-        session = self._new_session(data.id)
+        session = self.unread(session_id)
+        asked = self._ask_first("session.create", lambda: proposals.of_new_session(data))
+        if asked is not None:
+            data = replace(data, **asked.modified)
         draft = session.draft("session.created", data)  # what cannot be written is refused before anything is made
+        session = self.create_from(session, lambda session: session.append_drafts([draft], [data]))
+        return self._made(session, asked)
+
+    def _ask_first(self, point: str, describe: Callable[[], Action]) -> Asked | None:
+        """Ask the hooks of *point* about a session that is about to be made."""
+        at = None if self.hooks is None else self.hooks.at(point)
+        return None if at is None else Asked(at, None, describe())
+
+    def _made(self, session: Session, asked: Asked | None) -> Session:
+        """Return a session that has just been made, after telling the hooks that were asked about it."""
+        session.is_loaded = True
+        if asked is not None:
+            asked.tell(session, 0)
+        return session
+
+    def create_from(self, session: Session, write: Callable[[Session], object]) -> Session:
+        """Make a new session.
+
+        Args:
+            session: One of which nothing has been read.
+            write: Appends its first records; called with its lock held.
+
+        Raises:
+            SessionExists: The id is taken.
+        """
         session.log.create()
         try:
             with session.writing():
                 # What a crash left without a first record is taken over: there is no session yet.
                 if session.log.position.seq > 0:
-                    raise SessionExists(f"there is already a session {data.id!r}; choose another id")
-                session.append_drafts([draft], [data])
+                    raise _taken(session.id)
+                write(session)
         except NoSuchSession:
             # Deleted, but a crash kept it from reaching the trash: finish that, then begin again.
             self._move_to_trash(session)
-            return self._create(data)
+            return self.create_from(self.unread(session.id), write)
         return self._keep(session)
+
+    def fork_session(
+        self, parent_id: str, *, at: Position | None = None, session_id: str | None = None, **fields: Any
+    ) -> Session:
+        """Make a session that begins with the artifacts, the state and most fields of another one.
+
+        It costs the same whatever the other holds: nothing is copied.
+
+        Args:
+            at: Where in the other's log it begins; now by default.
+            session_id: A slug; a UUIDv7 by default.
+            fields: Its ``name``; ``description``, ``tags`` and ``metadata`` where they are to differ.
+
+        Raises:
+            SessionExists: The id is taken.
+            NoSuchSession: There is no such parent.
+            LimitReached: As many sessions are active as config.toml allows.
+            BadSessionId, BadField: Nothing was made.
+
+        Durability:
+            As the durability mode says.
+        """
+        session_id = check_id(session_id) if session_id is not None else self._make_id()
+        self._check_id_free(session_id)
+        self._check_session_limit()
+        parent = self._with_log(parent_id)
+        asked = self._ask_first("session.fork", lambda: proposals.of_fork(parent, session_id, at, fields))
+        if asked is not None:
+            fields = {**fields, **asked.modified}
+        return self._made(forks.make(self, parent, self.unread(session_id), at, fields), asked)
+
+    def _check_id_free(self, session_id: str) -> None:
+        """Check that no session has this id, before the lock of another one is taken.
+
+        Whoever makes one checks it again with its own lock, and must not wait for that while it holds the other: two
+        who fork a session each, and choose the other's id, would wait for each other.
+
+        Raises:
+            SessionExists: One has.
+        """
+        if self.disk.size_at(self.layout.log(session_id)):
+            with contextlib.suppress(NoSuchSession):
+                self._with_log(session_id)
+                raise _taken(session_id)
 
     def delete_session(self, session_id: str) -> str:
         """Move a session to the trash and return where it is there.
@@ -242,11 +387,18 @@ class Store:
         Its log says so first: a writer in another process that still has it open finds that out with its next write.
         """
         session = self.session(session_id)
+        asked = session.asking.ask("session.delete", lambda: proposals.of_session(session))
         with session.writing():
+            forks.keep_beginnings(self, session)
+            session.asking.record(asked)
             session.append("session.deleted", {})
+            seq = session.log.position.seq - 1
         if self.head() == session.id:
             self.set_head(None)
-        return self._move_to_trash(session)
+        place = self._move_to_trash(session)
+        if asked is not None:
+            asked.tell(None, seq)
+        return place
 
     def _move_to_trash(self, session: Session) -> str:
         moment = format_time(self.clock()).replace(":", "").replace("-", "")
@@ -326,7 +478,8 @@ class Store:
 
     # Inside
 
-    def _new_session(self, session_id: str) -> Session:
+    def unread(self, session_id: str) -> Session:
+        """Return the session *session_id*, whether it is there or not, with nothing read yet and known to nobody."""
         log = Log(
             self.disk,
             self.layout.log(session_id),
@@ -335,6 +488,7 @@ class Store:
             staging=self.layout.staging,
             unsynced=self.unsynced,
             mode=self.config.mode,
+            cover=self._covering.needed,
         )
         return Session(
             log,
@@ -344,6 +498,8 @@ class Store:
             actor=self.actor,
             clock=self.clock,
             make_ino=self._make_ino,
+            other=self.unread,
+            hooks=self.hooks,
         )
 
     def _keep(self, session: Session) -> Session:
@@ -355,6 +511,13 @@ class Store:
                 _, old = self._open.popitem(last=False)
                 old.log.rest()
             return kept
+
+    def forget(self, session_id: str) -> None:
+        """Let go of what was read of a session: its log was changed otherwise than by appending to it."""
+        with self._lock:
+            session = self._open.get(session_id)
+        if session is not None:
+            self._forget(session)
 
     def _forget(self, session: Session) -> None:
         with self._lock:
@@ -388,5 +551,24 @@ class Store:
             )
 
 
+def _taken(session_id: str) -> SessionExists:
+    return SessionExists(f"there is already a session {session_id!r}; choose another id")
+
+
 def _own_names(layout: Layout) -> list[str]:
-    return [layout.config, layout.format, *layout.directories()]
+    return [layout.config, layout.format, layout.synced, *layout.directories()]
+
+
+def _make_root(disk: Disk, root: str) -> None:
+    """Make the directory at *root* and those above it, and sync each new name."""
+    if os.path.isdir(root):
+        return
+    above = os.path.dirname(root)
+    if not os.path.lexists(above):
+        _make_root(disk, above)
+    try:
+        disk.mkdir(root)
+    except FileExistsError:
+        if not os.path.isdir(root):
+            raise
+    disk.sync_directory(above)

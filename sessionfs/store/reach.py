@@ -1,0 +1,164 @@
+"""What a store's objects are needed for: all that any log, ref, snapshot, or file of the trash names.
+
+Names are looked for in the bytes, not in what they mean: 64 hex digits are taken for an object's name wherever they
+stand, so that what a damaged record names, or a caller's own event, is kept as well. What is named by a tree, a
+snapshot or a list of pieces is needed too; these are checked against their names, because one that is damaged does not
+say what it needs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator
+
+from sessionfs.durable import Disk
+from sessionfs.errors import Corrupt, NotFound
+from sessionfs.objects import ObjectDatabase, ObjectFile
+from sessionfs.oid import ObjectId
+from sessionfs.store.layout import Layout
+from sessionfs.store.pruned import pruned_oids
+
+_READ_BYTES = 8 << 20
+_OID = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+_DATA = re.compile(rb'"data_oid":"([0-9a-f]{64})"')
+_FORK = re.compile(rb'"fork":\{"session":"([A-Za-z0-9][A-Za-z0-9._-]{0,127})"')
+_CHILDREN = re.compile(rb'"(?:tree|linked|snapshot)":"([0-9a-f]{64})"')
+
+
+class Named:
+    """What the bytes of some files name."""
+
+    def __init__(self) -> None:
+        self.oids: set[ObjectId] = set()
+        self.data: set[ObjectId] = set()  # blobs that are the data of a record, and name more
+        self.parents: set[str] = set()  # sessions whose log a fork begins with
+        self.pruned: set[ObjectId] = set()
+
+    def add(self, lines: Iterable[bytes]) -> None:
+        """Take in the lines of a log, or of any other file."""
+        kept = list(lines)
+        for line in kept:
+            self.oids.update(ObjectId(oid.decode()) for oid in _OID.findall(line))
+            self.data.update(ObjectId(oid.decode()) for oid in _DATA.findall(line))
+            self.parents.update(name.decode() for name in _FORK.findall(line))
+        self.pruned |= pruned_oids(kept)
+
+    def add_file(self, disk: Disk, path: str, offset: int = 0) -> int:
+        """Take in a file from *offset* on; return where it ended."""
+        content = read_from(disk, path, offset)
+        self.add(content.split(b"\n"))
+        return offset + len(content)
+
+
+class Objects:
+    """The objects of a store, as they were listed."""
+
+    def __init__(self, database: ObjectDatabase, files: Iterable[ObjectFile]) -> None:
+        self._database = database
+        self.files: dict[ObjectId, list[ObjectFile]] = {}
+        self.unreadable: set[ObjectId] = set()
+        """Trees, snapshots and lists that are needed, and do not say what they need."""
+        for file in files:
+            self.files.setdefault(file.oid, []).append(file)
+
+    def needed(self, named: Named, seen: set[ObjectId] | None = None) -> set[ObjectId]:
+        """Return what *named* needs, as far as it is here; what was pruned is not needed.
+
+        Args:
+            seen: What is known to be needed already, with all that it needs; it is added to.
+        """
+        found = set() if seen is None else seen
+        waiting = list(named.oids - named.pruned - found)
+        data = set(named.data)
+        while waiting:
+            oid = waiting.pop()
+            if oid in found or not self._look(oid):
+                continue
+            found.add(oid)
+            for kind, compression in {(file.kind, file.compression) for file in self.files[oid]}:
+                waiting += self._children(oid, kind, compression, named.pruned) - named.pruned - found
+            if oid in data:
+                waiting += self._in_data(oid, data) - named.pruned - found
+        return found
+
+    def _look(self, oid: ObjectId) -> bool:
+        """Say whether an object is here; it may have been put since they were listed."""
+        if oid not in self.files:
+            self.files[oid] = list(self._database.places(oid))
+        return bool(self.files[oid])
+
+    def _children(self, oid: ObjectId, kind: str, compression: str, pruned: set[ObjectId]) -> set[ObjectId]:
+        if compression == "chunks":
+            pieces = self._database.pieces(oid)
+            if not pieces or not all(map(self._look, pieces)):
+                self.unreadable.add(oid)
+            return pieces
+        if kind == "blob":
+            return set()
+        try:
+            content = self._database.read_json(kind, oid)
+        except (Corrupt, NotFound):
+            self.unreadable.add(oid)
+            return set()
+        must = {ObjectId(child.decode()) for child in _CHILDREN.findall(content)} - pruned
+        self.unreadable |= {child for child in must if not self._look(child)}
+        return {ObjectId(child.decode()) for child in _OID.findall(content)}
+
+    def _in_data(self, oid: ObjectId, data: set[ObjectId]) -> set[ObjectId]:
+        try:
+            content = self._database.read(oid)
+        except (Corrupt, NotFound):
+            self.unreadable.add(oid)
+            return set()
+        data.discard(oid)
+        return {ObjectId(found.decode()) for found in _OID.findall(content)}
+
+
+def named_by_session(disk: Disk, layout: Layout, session_id: str) -> Named:
+    """Return what a session names, with the logs that it begins with and its refs."""
+    named = Named()
+    waiting, seen = [session_id], {session_id}
+    while waiting:
+        one = waiting.pop()
+        log = Named()
+        log.add_file(disk, layout.log(one))
+        if one == session_id:
+            named.pruned = log.pruned
+            for path in list_files(disk, layout.refs(one)):
+                log.add_file(disk, path)
+        named.oids |= log.oids
+        named.data |= log.data
+        waiting += log.parents - seen
+        seen |= log.parents
+    return named
+
+
+def read_from(disk: Disk, path: str, offset: int) -> bytes:
+    """Return what the file at *path* holds from *offset* on; nothing when there is none."""
+    try:
+        fd = disk.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
+    parts: list[bytes] = []
+    try:
+        while part := disk.pread(fd, _READ_BYTES, offset):
+            parts.append(part)
+            offset += len(part)
+    finally:
+        disk.close(fd)
+    return b"".join(parts)
+
+
+def list_files(disk: Disk, directory: str, *, skip: Collection[str] = ()) -> Iterator[str]:
+    """Yield the paths of the files below *directory*, but for what lies in the paths *skip*."""
+    try:
+        names = sorted(disk.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        if disk.size_at(directory) is not None:
+            yield directory
+        return
+    for name in names:
+        path = f"{directory}/{name}"
+        if path not in skip:
+            yield from list_files(disk, path, skip=skip)

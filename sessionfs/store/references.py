@@ -1,0 +1,118 @@
+"""Which objects a record needs: what must be there, and whole, for the record to be believed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from sessionfs.artifacts.node import decode_tree
+from sessionfs.errors import Error
+from sessionfs.log import Draft, Record
+from sessionfs.objects import ObjectDatabase
+from sessionfs.oid import ObjectId
+from sessionfs.store import snapshot as snapshots
+
+
+class Reference(NamedTuple):
+    """One object that a record names."""
+
+    oid: ObjectId
+    kind: str  # "blob", "tree" or "snapshot"
+
+
+class _Content(msgspec.Struct):
+    oid: ObjectId | None = None
+    old_oid: ObjectId | None = None
+    new_oid: ObjectId | None = None
+
+
+class _Snapshots(msgspec.Struct):
+    snapshot: ObjectId | None = None
+    beginning: ObjectId | None = None
+
+
+_decode_content = msgspec.json.Decoder(_Content).decode
+_decode_snapshots = msgspec.json.Decoder(_Snapshots).decode
+
+
+# Whose data name objects that must be there. What callers record names only its own data.
+_NAMING = frozenset(
+    {"artifact.stored", "state.changed", "session.saved", "session.suspended", "session.completed", "session.failed"}
+    | {"session.archived", "session.restored"}
+)
+_NAMED = re.compile(rb'"(?:oid|snapshot|beginning)":"([0-9a-f]{64})"')
+
+
+def named_by(drafts: list[Draft]) -> list[ObjectId]:
+    """Return the objects that records to be appended name, as far as these must be there."""
+    oids = []
+    for draft in drafts:
+        if draft.data_oid is not None:
+            oids.append(draft.data_oid)
+        elif draft.type in _NAMING and draft.data is not None:
+            oids += [ObjectId(oid.decode()) for oid in _NAMED.findall(bytes(draft.data))]
+    return oids
+
+
+def references(record: Record, objects: ObjectDatabase) -> Iterator[Reference]:
+    """Yield what *record* names, its own data first. Of callers' events only that: the rest is their affair.
+
+    Raises:
+        NoSuchObject, DamagedObject: Its own data, which lie in an object, cannot be read.
+    """
+    text: bytes | msgspec.Raw = record.data
+    if record.data_oid is not None:
+        yield Reference(record.data_oid, "blob")
+        text = objects.read(record.data_oid)
+    try:
+        if record.type.startswith(("artifact.", "state.")):
+            content = _decode_content(text)
+            for oid in (content.oid, content.old_oid, content.new_oid):
+                if oid is not None:
+                    yield Reference(oid, "blob")
+        elif record.type.startswith("session."):
+            named = _decode_snapshots(text)
+            for oid in (named.snapshot, named.beginning):
+                if oid is not None:
+                    yield Reference(oid, "snapshot")
+    except msgspec.MsgspecError:
+        return  # the fold says what is wrong with it
+
+
+def has_all(record: Record, objects: ObjectDatabase, pruned: Collection[ObjectId] = ()) -> bool:
+    """Say whether all that *record* needs is there, as far as a look without hashing tells.
+
+    Args:
+        pruned: What its log says has been given up; nobody needs it.
+    """
+    try:
+        return all(
+            reference.oid in pruned or _is_there(reference, objects) for reference in references(record, objects)
+        )
+    except Error:
+        return False
+
+
+def has_snapshot(oid: ObjectId, objects: ObjectDatabase) -> bool:
+    """Say whether a snapshot is there with all its trees. What is read of them is checked against their names."""
+    try:
+        snapshot = snapshots.read(objects, oid)
+        waiting = [snapshot.root.tree, snapshot.linked]
+        seen: set[ObjectId] = set()
+        while waiting:
+            tree = waiting.pop()
+            if tree is not None and tree not in seen:
+                seen.add(tree)
+                waiting += [entry.tree for entry in decode_tree(objects.read_json("tree", tree))]
+    except (Error, msgspec.MsgspecError):
+        return False
+    return True
+
+
+def _is_there(reference: Reference, objects: ObjectDatabase) -> bool:
+    if reference.kind == "snapshot":
+        return has_snapshot(reference.oid, objects)
+    return objects.has(reference.oid, reference.kind)
