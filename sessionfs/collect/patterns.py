@@ -1,0 +1,114 @@
+"""Which files of a working directory are collected. Pure.
+
+A pattern is a glob: ``*``, ``?`` and ``[…]`` stay within a name, ``**`` stands for any directories. Without a ``/`` it
+is about names, at any depth; with one, about paths from the directory on; with a ``/`` at its end, about directories
+only. What is below a directory that matches, matches.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Iterable
+
+from sessionfs.errors import InvalidInput
+
+LEFT_OUT = (
+    # version control
+    ".git", ".hg", ".svn", ".jj", ".bzr", "CVS",
+    # what editors write beside a file: swap files, locks, what they rename in an instant
+    ".*.sw[a-px]", ".sw[a-px]", ".#*", "#*#", ".*.kate-swp", ".~lock.*#", "~$*", ".goutputstream-*", "*___jb_tmp___",
+    "*___jb_old___",
+    # backup names
+    "*~", "*.bak",
+)  # fmt: skip
+"""What is left out unless everything is asked for."""
+
+_MAX_LENGTH = 4096
+
+
+class BadPattern(InvalidInput):
+    """No path can match this pattern."""
+
+
+class Patterns:
+    """What is collected: what is asked for, without what is excluded."""
+
+    def __init__(self, include: Iterable[str] = (), exclude: Iterable[str] = (), *, everything: bool = False) -> None:
+        """Read the patterns.
+
+        Args:
+            include: Only this; anything by default.
+            exclude: Not this.
+            everything: Also what :data:`LEFT_OUT` names.
+
+        Raises:
+            BadPattern: No path can match one of them.
+        """
+        self._include = [_Pattern(text) for text in include]
+        self._exclude = [_Pattern(text) for text in exclude]
+        if not everything:
+            self._exclude += [_Pattern(text) for text in LEFT_OUT]
+
+    def enters(self, path: str) -> bool:
+        """Say whether the directory at *path* is looked into, if the one above it is."""
+        return not _any(self._exclude, path, True)
+
+    def takes(self, path: str, *, is_directory: bool) -> bool:
+        """Say whether what is at *path* is collected for itself, if the directory above it is entered.
+
+        Where only some files are asked for, directories are not, but are made for what is in them.
+        """
+        if _any(self._exclude, path, is_directory):
+            return False
+        return not self._include or _any(self._include, path, is_directory) or self._is_below_included(path)
+
+    def _is_below_included(self, path: str) -> bool:
+        parent = path.rpartition("/")[0]
+        while parent:
+            if _any(self._include, parent, True):
+                return True
+            parent = parent.rpartition("/")[0]
+        return False
+
+
+class _Pattern:
+    """One pattern."""
+
+    def __init__(self, text: str) -> None:
+        stripped = text.removesuffix("/")
+        names = stripped.removeprefix("./").split("/")
+        if any(name in ("", ".", "..") for name in names) or "\0" in text or len(text) > _MAX_LENGTH:
+            raise BadPattern(
+                f"{text[:80]!r} is no pattern: write a name as in '*.log', or a path from the directory on as in 'a/*'"
+            )
+        self._only_directories = stripped != text
+        self._by_name = len(names) == 1 and not text.startswith("./")
+        self._names = [_match_of(name) for name in names]
+
+    def matches(self, path: str, is_directory: bool) -> bool:
+        if self._only_directories and not is_directory:
+            return False
+        return _matches(self._names, [path.rpartition("/")[2]] if self._by_name else path.split("/"))
+
+
+_Match = Callable[[str], object]
+
+
+def _match_of(name: str) -> _Match | None:
+    """Return what matches one name; None for ``**``."""
+    return None if name == "**" else re.compile(fnmatch.translate(name)).fullmatch
+
+
+def _any(patterns: list[_Pattern], path: str, is_directory: bool) -> bool:
+    return any(pattern.matches(path, is_directory) for pattern in patterns)
+
+
+def _matches(wanted: list[_Match | None], names: list[str]) -> bool:
+    if not wanted:
+        return not names
+    match, rest = wanted[0], wanted[1:]
+    if match is None:
+        # At the end it stands for at least one name: "build/**" is what is in build.
+        return any(_matches(rest, names[count:]) for count in range(0 if rest else 1, len(names) + 1))
+    return bool(names) and match(names[0]) is not None and _matches(rest, names[1:])

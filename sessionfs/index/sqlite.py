@@ -1,0 +1,100 @@
+"""SQLite as the index uses it: connections, transactions, making the tables, and its errors as ours."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from urllib.parse import quote
+
+from sessionfs.errors import Conflict, DiskFault, Error, NoSpace, ReadOnlyStore, from_os_error
+from sessionfs.index import functions
+from sessionfs.index.schema import APPLICATION_ID, FORMAT, INDEXES, TABLES
+
+MEMORY = ":memory:"
+
+_BUSY_SECONDS = 60.0
+_CACHE_KIB = 64 << 10
+
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+Fill = Callable[[sqlite3.Connection], None]
+"""Changes the index, inside of a transaction."""
+
+
+class NoIndex(Exception):
+    """There is no index that can be used: it is absent, damaged or of another format. Never leaves this package."""
+
+
+class IndexBusy(Conflict):
+    """Another process kept the index locked for too long."""
+
+
+def connect(path: str) -> sqlite3.Connection:
+    """Open the file at *path*, which must be there, or :data:`MEMORY`."""
+    uri = path if path == MEMORY else f"file:{quote(path)}?mode=rw"
+    connection = sqlite3.connect(
+        uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    connection.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA secure_delete = OFF").fetchall()  # some builds overwrite what is deleted
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    functions.register(connection)
+    return connection
+
+
+def build(connection: sqlite3.Connection, fill: Fill) -> None:
+    """Make the tables, let *fill* fill them, and sort what is looked up."""
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {FORMAT}")
+    _run(connection, TABLES)
+    in_transaction(connection, fill)
+    _run(connection, INDEXES)
+
+
+def _run(connection: sqlite3.Connection, statements: str) -> None:
+    for statement in statements.split(";"):
+        if statement.strip():
+            connection.execute(statement)
+
+
+def in_transaction(connection: sqlite3.Connection, fill: Fill) -> None:
+    """Let *fill* change the index, as a whole or not at all."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        fill(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.rollback()
+        raise
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Turn SQLite's errors into ours, and damage into :class:`NoIndex`."""
+    try:
+        yield
+    except sqlite3.Error as failure:
+        code = getattr(failure, "sqlite_errorcode", 0) & 0xFF
+        if code in _DAMAGE or _is_of_another_format(failure):
+            raise NoIndex from failure
+        raise _error_of(code, failure) from failure
+    except OSError as failure:
+        raise from_os_error(failure, "use the index") from failure
+
+
+def _is_of_another_format(failure: sqlite3.Error) -> bool:
+    return isinstance(failure, sqlite3.OperationalError) and str(failure).startswith("no such ")
+
+
+def _error_of(code: int, failure: sqlite3.Error) -> Error:
+    advice = "it can be deleted at any time: sessionfs index drop"
+    if code == sqlite3.SQLITE_FULL:
+        return NoSpace("the index could not be written: the disk is full; free space and try again")
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return ReadOnlyStore(f"the index cannot be written: {failure}; {advice}")
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return IndexBusy(f"the index was busy for {_BUSY_SECONDS:g} s; try again")
+    return DiskFault(f"the index could not be used: {failure}; {advice}")
