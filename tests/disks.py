@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -23,10 +24,17 @@ class PowerCut(BaseException):
     """The machine is off. Not an Exception, so that nobody handles it."""
 
 
+_numbers = itertools.count(1)
+_START_NS = 1_795_214_641_000_000_000  # 2026-11-20T22:44:01Z
+
+
 class File:
     """An inode: what reads give now, and what is on the platter."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], int]) -> None:
+        self.number = next(_numbers)
+        self.modified_ns = now()
+        self.now = now
         self.content = bytearray()
         self.stable = bytearray()
         self.dirty: list[tuple[int, int]] = []  # ranges written since the last sync
@@ -37,6 +45,7 @@ class File:
             self.content.extend(bytes(offset - len(self.content)))
         self.content[offset : offset + len(data)] = data
         self.dirty.append((offset, offset + len(data)))
+        self.modified_ns = self.now()
 
     def sync(self) -> None:
         """What is dirty reaches the platter; what was clean, or believed to be, is not written again."""
@@ -90,7 +99,8 @@ def _after_cut(node: File | Directory, choose: Choose, kept: dict[int, File | Di
         if isinstance(node, Directory):
             kept[id(node)] = node.after_cut(choose, kept)
         else:
-            kept[id(node)] = file = File()
+            kept[id(node)] = file = File(node.now)
+            file.number, file.modified_ns = node.number, node.modified_ns
             file.content[:] = node.after_cut(choose)
             file.stable[:] = file.content
     return kept[id(node)]
@@ -99,8 +109,11 @@ def _after_cut(node: File | Directory, choose: Choose, kept: dict[int, File | Di
 class MemoryDisk:
     """As pessimistic as POSIX allows: only what was synced is sure to survive :meth:`power_cut`."""
 
-    def __init__(self, root: Directory | None = None) -> None:
+    def __init__(self, root: Directory | None = None, *, boot: int = 1, now: Callable[[], int] | None = None) -> None:
         self._root = root if root is not None else Directory()
+        self._boot = boot
+        # One clock for all that ever happens to it; each call is a millisecond later than the one before.
+        self.now_ns = now if now is not None else itertools.count(_START_NS, 1_000_000).__next__
         self._open: dict[int, tuple[File | Directory, int]] = {}
         self._positions: dict[int, int] = {}
         self._next_fd = 1000
@@ -113,14 +126,14 @@ class MemoryDisk:
         """Return the disk as the next boot finds it; this one stays as it is."""
         root = self._root.after_cut(choose, {})
         assert isinstance(root, Directory)
-        return MemoryDisk(root)
+        return MemoryDisk(root, boot=self._boot + 1, now=self.now_ns)
 
     def process_crash(self) -> MemoryDisk:
         """Return the disk as the next process finds it: everything written is there, nothing is open or locked."""
         for node, _ in self._open.values():
             if isinstance(node, File):
                 node.holder = None
-        return MemoryDisk(self._root)
+        return MemoryDisk(self._root, boot=self._boot, now=self.now_ns)
 
     def make_directories(self, path: str) -> None:
         """Make *path* and all above it, and sync them."""
@@ -137,7 +150,7 @@ class MemoryDisk:
     def put(self, path: str, content: bytes) -> None:
         """Make *content* what the file at *path* holds, synced."""
         directory, name = self._split(path)
-        file = directory.names.setdefault(name, File())
+        file = directory.names.setdefault(name, File(self.now_ns))
         assert isinstance(file, File)
         file.content[:] = file.stable[:] = content
         directory.stable[name] = file
@@ -166,7 +179,7 @@ class MemoryDisk:
         if node is None:
             if not flags & os.O_CREAT:
                 raise _error(errno.ENOENT, path)
-            node = directory.names[name] = File()
+            node = directory.names[name] = File(self.now_ns)
         elif flags & os.O_CREAT and flags & os.O_EXCL:
             raise _error(errno.EEXIST, path)
         if isinstance(node, Directory) and flags & os.O_ACCMODE:
@@ -225,9 +238,32 @@ class MemoryDisk:
     def sync_all(self, path: str) -> None:
         pass  # a hint that promises nothing
 
+    def sync_filesystem(self, path: str) -> None:
+        self._directory(path)
+        nodes: list[File | Directory] = [self._root, *(node for node, _ in list(self._open.values()))]
+        while nodes:
+            node = nodes.pop()
+            if isinstance(node, File):
+                node.sync()
+            else:
+                node.stable = dict(node.names)
+                nodes += node.names.values()
+
+    def modified_ns(self, path: str) -> int | None:
+        try:
+            return self._file(path).modified_ns
+        except FileNotFoundError:
+            return None
+
+    def identity(self, fd: int) -> tuple[int, int]:
+        return 1, self._opened_file(fd).number
+
+    def boot_id(self) -> str | None:
+        return f"boot-{self._boot}"
+
     def create_temporary(self, directory: str, mode: int) -> Temporary:
         self._directory(directory)
-        return Temporary(self._descriptor(File(), os.O_RDWR), None)
+        return Temporary(self._descriptor(File(self.now_ns), os.O_RDWR), None)
 
     def name_temporary(self, temporary: Temporary, target: str, *, replace: bool) -> bool:
         directory, name = self._split(target)
@@ -275,6 +311,9 @@ class MemoryDisk:
             return False
         file.holder = fd
         return True
+
+    def lock_shared(self, fd: int, what: str) -> None:
+        """Nobody takes it alone here."""
 
     def unlock(self, fd: int) -> None:
         file = self._opened_file(fd)
@@ -332,7 +371,7 @@ class MemoryDisk:
         return node
 
 
-SYNCS = ("fsync", "fdatasync", "sync_directory")
+SYNCS = ("fsync", "fdatasync", "sync_directory", "sync_filesystem")
 # Those that are not counted change nothing and cannot fail on their own account.
 COUNTED = (
     "open", "write", "pwrite", "truncate", *SYNCS, "create_temporary", "name_temporary", "rename", "unlink",
@@ -376,6 +415,10 @@ class Watched:
         self._error = error
         self._leave_out_all = leave_out_all
         self._spare = spare
+
+    def stop_after(self, count: int) -> None:
+        """Cut the power after *count* more calls."""
+        self._stop_at = len(self.calls) + count
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.inner, name)

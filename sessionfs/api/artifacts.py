@@ -5,253 +5,37 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
-from typing import IO, Any, BinaryIO, TypeVar, cast
+from collections.abc import Callable, Iterable
+from typing import IO, Any, BinaryIO, cast
 
 import msgspec
 
+from sessionfs.api.artifact import URL_MIME_TYPE, Artifact, BadContent
 from sessionfs.api.files import ArtifactFile, parse_mode, wrap
-from sessionfs.artifacts import ArtifactExists, Directory, IsADirectory, Node, check_path, mime, text_of
-from sessionfs.clock import format_time, to_datetime
-from sessionfs.errors import Corrupt, InvalidInput
-from sessionfs.objects import NoSuchObject, ObjectDatabase, Staged, Stored
-from sessionfs.oid import ObjectId
+from sessionfs.api.reading import ArtifactsView, Path
+from sessionfs.artifacts import ArtifactExists, IsADirectory, Node, check_path, mime, text_of
+from sessionfs.objects import Staged, Stored
 from sessionfs.state import encode_value
 from sessionfs.store.artifacts import check_artifact_size
 from sessionfs.store.session import Session
 
-Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 Content = bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO | dict[str, Any] | list[Any]
-
-URL_MIME_TYPE = "text/uri-list"
 
 _READ_BYTES = 1 << 20
 
-Result = TypeVar("Result")
 
-
-class LostContent(Corrupt):
-    """An artifact names an object that the store does not have."""
-
-
-class BadContent(InvalidInput):
-    """Content that an artifact cannot have."""
-
-
-class Artifact(msgspec.Struct, frozen=True, kw_only=True):
-    """One artifact at one moment. Its content is that of this version, whatever happens to the path later."""
-
-    path: str
-    name: str
-    kind: str  # "file", "directory", "symlink", …
-    id: str  # "<session>:<seq>"
-    oid: ObjectId | None
-    version: int
-    type: str
-    mime_type: str
-    description: str | None
-    tags: tuple[str, ...]
-    metadata: dict[str, Any]
-    size: int
-    stored_size: int
-    compression: str
-    created_ns: int
-    updated_ns: int
-    mtime_ns: int
-    created_by: str
-    parent: str | None  # id of the artifact it was made from
-    mode: int  # permission bits
-    uid: int
-    gid: int
-    links: int  # how many names it has
-    target: str | None  # of a symlink
-    objects: ObjectDatabase
-
-    @property
-    def created_at(self) -> datetime:
-        """When the artifact was first stored."""
-        return to_datetime(self.created_ns)
-
-    @property
-    def updated_at(self) -> datetime:
-        """When its content or attributes changed last."""
-        return to_datetime(self.updated_ns)
-
-    @property
-    def url(self) -> str | None:
-        """The URL it refers to, if it is a reference."""
-        return self.read_text().strip() if self.mime_type == URL_MIME_TYPE else None
-
-    def read_bytes(self) -> bytes:
-        """Return the whole content, checked against its hash.
-
-        Raises:
-            Corrupt: The object is damaged or missing.
-            InvalidInput: It is no file.
-        """
-        return self._read(self.objects.read)
-
-    def read_text(self, encoding: str = "utf-8") -> str:
-        """Return the whole content as text."""
-        return self.read_bytes().decode(encoding)
-
-    def json(self) -> Any:
-        """Return the content as JSON."""
-        try:
-            return msgspec.json.decode(self.read_bytes())
-        except msgspec.MsgspecError as failure:
-            raise BadContent(f"the content of {text_of(self.path)!r} is not JSON: {failure}") from failure
-
-    def open(self, mode: str = "rb", *, encoding: str | None = None, newline: str | None = None) -> IO[Any]:
-        """Open this version for reading; ``r`` for text, ``rb`` for bytes."""
-        letter, both_ways, text = parse_mode(mode)
-        if letter != "r" or both_ways:
-            raise InvalidInput(f"a version never changes, so it cannot be opened with {mode!r}; use artifacts.open")
-        raw = ArtifactFile(self.path, reader=self._read(self.objects.open))
-        return wrap(raw, text=text, encoding=encoding, newline=newline)
-
-    def copy_to(self, target: BinaryIO) -> int:
-        """Write the content to *target*, checked against its hash, and return its length in bytes."""
-        return self._read(lambda oid: self.objects.copy_out(oid, target))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it JSON-ready: names in text form, times as RFC 3339."""
-        return {
-            "path": text_of(self.path),
-            "name": text_of(self.name),
-            "kind": self.kind,
-            "id": self.id,
-            "oid": self.oid,
-            "version": self.version,
-            "type": self.type,
-            "mime_type": self.mime_type,
-            "description": self.description,
-            "tags": list(self.tags),
-            "metadata": self.metadata,
-            "size": self.size,
-            "stored_size": self.stored_size,
-            "compression": self.compression,
-            "created_at": format_time(self.created_ns),
-            "updated_at": format_time(self.updated_ns),
-            "mtime": format_time(self.mtime_ns),
-            "created_by": self.created_by,
-            "parent": self.parent,
-            "mode": f"{self.mode:04o}",
-            "uid": self.uid,
-            "gid": self.gid,
-            "links": self.links,
-            "target": None if self.target is None else text_of(self.target),
-        }
-
-    def __repr__(self) -> str:
-        return f"<sessionfs.Artifact {self.path!r} version {self.version}>"
-
-    def _read(self, read: Callable[[ObjectId], Result]) -> Result:
-        if self.oid is None:
-            raise IsADirectory(f"{text_of(self.path)!r} is a {self.kind}, which has no content to read")
-        try:
-            return read(self.oid)
-        except NoSuchObject as failure:
-            raise LostContent(
-                f"the content of {text_of(self.path)!r} is lost: object {self.oid} is missing; run sessionfs fsck"
-            ) from failure
-
-
-def _artifact(path: str, node: Node, objects: ObjectDatabase) -> Artifact:
-    return Artifact(
-        path=path,
-        name=path.rpartition("/")[2],
-        kind=node.kind,
-        id=node.id,
-        oid=node.oid,
-        version=node.version,
-        type=node.shown_type,
-        mime_type=node.shown_mime_type,
-        description=node.description,
-        tags=node.tags,
-        metadata=dict(node.metadata or {}),
-        size=node.size,
-        stored_size=node.bytes_stored,
-        compression=node.compression,
-        created_ns=node.created_ns,
-        updated_ns=node.ctime_ns,
-        mtime_ns=node.mtime_ns,
-        created_by=node.created_by,
-        parent=node.origin,
-        mode=stat.S_IMODE(node.mode),
-        uid=node.uid,
-        gid=node.gid,
-        links=node.links,
-        target=node.target,
-        objects=objects,
-    )
-
-
-class Artifacts(Mapping[str, Artifact]):
+class Artifacts(ArtifactsView):
     """Paths and artifacts. Iteration gives what is not a directory, sorted; directories can be asked for by path.
 
     Thread-safe. ``**attributes`` of the verbs below are ``type``, ``mime_type``, ``description``, ``tags``,
     ``metadata``, ``mode``, ``uid``, ``gid``, ``mtime_ns``, ``parent`` (the artifact it was made from, or its id) and,
-    where content is stored, ``created_by``.
+    where content is stored, ``created_by``, ``if_match`` (only if the content there has this oid now) and
+    ``if_none_match`` (true: only if nothing is there); otherwise it is a Conflict, and nothing was changed.
     """
 
     def __init__(self, session: Session) -> None:
+        super().__init__(session, session)
         self._session = session
-
-    # As a mapping
-
-    def __getitem__(self, path: Path) -> Artifact:
-        checked = check_path(path)
-        with self._fresh():
-            return _artifact(checked, self._session.tree.resolve(checked), self._session.objects)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter([artifact.path for artifact in self.list()])
-
-    def __len__(self) -> int:
-        with self._fresh():
-            return self._session.tree.artifact_count
-
-    def __contains__(self, path: object) -> bool:
-        try:
-            checked = check_path(cast(Path, path))
-        except (InvalidInput, TypeError):
-            return False
-        with self._fresh():
-            return self._session.tree.find(checked) is not None
-
-    def list(
-        self, prefix: Path = "", *, recursive: bool = True, type: str | None = None, tags: Iterable[str] = ()
-    ) -> list[Artifact]:
-        """Return the artifacts below the directory *prefix*, sorted by path.
-
-        Args:
-            recursive: Everything below, without the directories themselves; otherwise what is directly in it,
-                directories included.
-            type: Only those of this type.
-            tags: Only those that have all of these.
-
-        Raises:
-            NotFound: There is no *prefix*.
-        """
-        start = check_path(prefix) if prefix else ""
-        wanted = {tags} if isinstance(tags, str) else set(tags)
-        with self._fresh():
-            return [
-                _artifact(path, node, self._session.objects)
-                for path, node in self._below(start, recursive)
-                if (type is None or node.shown_type == type) and wanted <= set(node.tags)
-            ]
-
-    def _below(self, start: str, recursive: bool) -> Iterable[tuple[str, Node]]:
-        tree = self._session.tree
-        if recursive:
-            return ((path, node) for path, node in tree.walk(start) if not node.is_directory)
-        directory = tree.resolve(start)
-        if not isinstance(directory, Directory):
-            return [(start, directory)]
-        return [(f"{start}/{name}" if start else name, node) for name, node in sorted(directory.entries().items())]
 
     # Storing
 
@@ -322,7 +106,8 @@ class Artifacts(Mapping[str, Artifact]):
             OSError: Something cannot be read; what came before it is stored.
         """
         root = check_path(path) if path else ""
-        return _TreeImport(self, attributes, progress).run(os.fspath(source), root)
+        with self._session.operation():
+            return _TreeImport(self, attributes, progress).run(os.fspath(source), root)
 
     def put_json(self, path: Path, value: Any, **attributes: Any) -> Artifact:
         """Store *value* as indented JSON text."""
@@ -367,6 +152,8 @@ class Artifacts(Mapping[str, Artifact]):
         if letter == "r":
             known = self[checked]
         self._session.check_writable()
+        if both_ways and known is not None and letter in "ra":
+            self._session.artifacts.note_retrieved(checked, known.id)
         staged = self._session.objects.stage(None if known is None or letter in "wx" else known.oid)
         raw = ArtifactFile(
             checked,
@@ -376,10 +163,6 @@ class Artifacts(Mapping[str, Artifact]):
             append=letter == "a",
         )
         return wrap(raw, text=text, encoding=encoding, newline=newline)
-
-    def read(self, path: Path) -> bytes:
-        """Return the whole content of the artifact at *path*."""
-        return self[path].read_bytes()
 
     # Changing
 
@@ -397,7 +180,7 @@ class Artifacts(Mapping[str, Artifact]):
         target = check_path(to)
         node = self._session.artifacts.link(check_path(path), target)
         with self._session.log.lock:
-            return _artifact(target, node, self._session.objects)
+            return self._artifact(target, node)
 
     def delete(self, path: Path, *, recursive: bool = False) -> None:
         """Remove an artifact or an empty directory; with *recursive*, a directory with all that is in it."""
@@ -423,19 +206,11 @@ class Artifacts(Mapping[str, Artifact]):
         """Make a symbolic link; *target* need not exist."""
         return self._seen(self._session.artifacts.make_symlink(check_path(path), target, **attributes))
 
-    def __repr__(self) -> str:
-        return f"<sessionfs.Artifacts of {self._session.id!r}>"
-
     # Inside
-
-    def _fresh(self) -> Any:
-        """Return the session's lock, after reading what others did; hold it to look at the tree."""
-        self._session.refresh()
-        return self._session.log.lock
 
     def _seen(self, node: Node) -> Artifact:
         with self._session.log.lock:
-            return _artifact(node.path, node, self._session.objects)
+            return self._artifact(node.path, node)
 
     def _put(self, path: str, stored: Stored, head: bytes, attributes: dict[str, Any]) -> Artifact:
         return self._seen(self._session.artifacts.put(path, stored, head=head, **_plain(attributes)))

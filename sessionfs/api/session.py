@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from sessionfs.api.artifacts import Artifacts
+from sessionfs.api.reading import Described, Path
+from sessionfs.api.recording import Recording
+from sessionfs.api.replaying import Replaying
+from sessionfs.api.returning import Returning
 from sessionfs.api.state import State
-from sessionfs.clock import to_datetime
+from sessionfs.api.times import Time, to_ns
+from sessionfs.api.travelling import Travelling
+from sessionfs.events.event import Event
+from sessionfs.events.provenance import Step, trace
+from sessionfs.events.query import Query
+from sessionfs.events.reading import read as read_events
+from sessionfs.events.whole import Verdict, verify
 from sessionfs.sessions import FINISHED, SessionInfo
 from sessionfs.store import session as domain
 
@@ -19,7 +26,7 @@ if TYPE_CHECKING:
     from sessionfs.api.store import Store
 
 
-class Session:
+class Session(Described, Recording, Travelling, Returning, Replaying):
     """A session. Thread-safe; what it says is always what is so now, whichever process changed it.
 
     As a context manager it completes when the block ends, and fails with the exception's text when it raises.
@@ -45,87 +52,6 @@ class Session:
     def id(self) -> str:
         """Its id, unique in the store."""
         return self.core.id
-
-    @property
-    def name(self) -> str | None:
-        """Its name, if it has one."""
-        return self.info().name
-
-    @property
-    def description(self) -> str | None:
-        """Its description, if it has one."""
-        return self.info().description
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """Its tags."""
-        return self.info().tags
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """Its metadata; a copy, :meth:`update` sets them."""
-        return dict(self.info().metadata)
-
-    @property
-    def parent(self) -> str | None:
-        """The id of its parent, if it has one."""
-        return self.info().parent
-
-    @property
-    def status(self) -> str:
-        """``active``, ``suspended``, ``completed``, ``failed`` or ``archived``."""
-        return self.info().status.value
-
-    @property
-    def reason(self) -> str | None:
-        """Why it failed."""
-        return self.info().reason
-
-    @property
-    def created_by(self) -> str:
-        """Who made it."""
-        return self.info().created_by
-
-    @property
-    def created_at(self) -> datetime:
-        """When it was made."""
-        return to_datetime(self.info().created_ns)
-
-    @property
-    def updated_at(self) -> datetime:
-        """When anything in it changed last."""
-        return to_datetime(self.info().updated_ns)
-
-    @property
-    def started_at(self) -> datetime:
-        """When it became active first."""
-        return to_datetime(self.info().started_ns)
-
-    @property
-    def ended_at(self) -> datetime | None:
-        """When it completed or failed."""
-        ended_ns = self.info().ended_ns
-        return None if ended_ns is None else to_datetime(ended_ns)
-
-    @property
-    def artifact_count(self) -> int:
-        """How many artifacts it has now, directories left out."""
-        return self.info().artifact_count
-
-    @property
-    def size(self) -> int:
-        """Bytes of content of its artifacts, each counted for itself."""
-        return self.info().size
-
-    @property
-    def stored_size(self) -> int:
-        """Bytes their objects take, each counted for itself."""
-        return self.info().stored_size
-
-    @property
-    def event_count(self) -> int:
-        """How many records its log has."""
-        return self.info().event_count
 
     # Life
 
@@ -176,26 +102,85 @@ class Session:
 
     # History
 
-    def record(self, type: str, data: dict[str, Any] | None = None) -> int:
-        """Append an event that changes nothing but history, and return its number."""
-        return self.core.record(type, data or {})
+    def events(
+        self,
+        *types: str,
+        start: int = 0,
+        end: int | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+        actor: str | None = None,
+        correlation: str | None = None,
+        text: str | None = None,
+        reverse: bool = False,
+        limit: int | None = None,
+        follow: bool = False,
+    ) -> Iterator[Event]:
+        """Yield the events of its log that match all that is given, the oldest first.
 
-    def events(self, start: int = 0) -> Iterator[dict[str, Any]]:
-        """Yield the records of its log from number *start*, as they stand there.
+        Args:
+            types: Any of these; globs such as ``tool.*``.
+            start, end: Numbers: from *start*, and below *end*.
+            since, until: Times: from *since*, and before *until*.
+            actor: Who recorded it; a glob.
+            correlation: The id that it shares with others.
+            text: In its data, whatever the case.
+            reverse: The newest first.
+            limit: So many at most.
+            follow: Then wait for those to come, until the session is deleted; see also :meth:`Store.watch`.
 
         Raises:
             Corrupt: At a damaged record, after all good ones before it.
+            InvalidInput: No event can be what was asked for.
         """
-        for line, _ in self.core.records(start):
-            yield msgspec.json.decode(line)
+        query = Query(
+            types=types,
+            start=start,
+            end=end,
+            since_ns=to_ns(since),
+            until_ns=to_ns(until),
+            actor=actor,
+            correlation=correlation,
+            text=text,
+            reverse=reverse,
+            limit=limit,
+        )
+        if follow:
+            from sessionfs.api.following import follow as follow_events  # late: most programs follow nothing
+
+            return follow_events(self, query)
+        return read_events(self.store.core, self.id, query)
+
+    def why(self, path: Path) -> list[Step]:
+        """Return what the artifact at *path* was made from, back to what nobody made; itself first.
+
+        Raises:
+            NotFound: There is none.
+        """
+        return trace(self.store.core, self.artifacts[path].id)
+
+    def log_head(self) -> str:
+        """Return the chain of its newest record, which vouches for all before it; see :meth:`verify_log`."""
+        self.core.refresh()
+        return self.core.log.position.chain
+
+    def verify_log(self, head: str | None = None) -> Verdict:
+        """Read its whole log, and say whether it is what was written.
+
+        Args:
+            head: What :meth:`log_head` returned once; nothing up to there may have changed.
+        """
+        return verify(self.store.core, self.id, head=head)
 
     def sync(self) -> None:
-        """Put everything this process wrote on stable storage; see :meth:`Store.sync`."""
-        self.store.sync()
+        """Put all that it says now on stable storage, whichever process wrote it.
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything it says about itself, JSON-ready."""
-        return self.info().to_dict()
+        Durability:
+            It survives a power cut when this returns, in either mode.
+        """
+        self.core.refresh()
+        self.core.log.owe()
+        self.store.sync()
 
     def __enter__(self) -> Session:
         return self

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sessionfs.api.finding import Finding
 from sessionfs.api.session import Session
-from sessionfs.clock import parse_any_time
-from sessionfs.durable import BackgroundSync, Mode
-from sessionfs.errors import NotFound
+from sessionfs.api.times import Time, to_ns
+from sessionfs.correlation import inherit
+from sessionfs.durable import BackgroundSync
+from sessionfs.errors import Error, NotFound
+from sessionfs.events.event import Event
+from sessionfs.events.query import Query
+from sessionfs.events.reading import read_all
+from sessionfs.hooks import StoreHooks
+from sessionfs.log import Record
 from sessionfs.objects import ObjectDatabase
 from sessionfs.sessions import Filter, SessionInfo, Status, parse_status
 from sessionfs.store import store as domain
 from sessionfs.store.layout import find_store, is_store
+
+if TYPE_CHECKING:
+    from sessionfs.watch import Start, Watch
 
 SESSION_VARIABLE = "SESSIONFS_SESSION"
 
@@ -34,32 +44,38 @@ def open(
         create: Make it if it is not there.
         profile: What a store that is made starts with: ``default`` or ``guarded``.
         actor: Who does what is done through it, as its records will say; ``uid:<number>`` by default.
-        background_sync: Sync in a thread, once per ``durability.interval`` (in ``relaxed`` mode); without it, call
+        background_sync: Sync in a thread, once per ``durability.interval`` while something is written; without it, call
             :meth:`Store.sync` or :meth:`Store.close`.
+
+    What the process was started with (``SESSIONFS_CORRELATION_ID``, ``TRACEPARENT``; see :func:`environment`) is in all
+    that it records.
 
     Raises:
         NotFound: There is no store.
         Unsupported: It was made by a newer sessionfs.
-        InvalidInput: Its config.toml cannot be understood.
+        InvalidInput: Its config.toml, or one of these variables, cannot be understood.
 
     Durability:
         A store that is made survives a power cut.
     """
+    inherit(os.environ)
     place = os.fspath(path) if path is not None else find_store(os.environ, os.getcwd(), for_creation=create)
     if create and not is_store(place):
         domain.Store.create(place, profile=profile)
     return Store(domain.Store(place, actor=actor), background_sync=background_sync)
 
 
-class Store:
+class Store(Finding):
     """An open store. Thread-safe, and safe beside other processes; usable as a context manager."""
 
     def __init__(self, store: domain.Store, *, background_sync: bool = False) -> None:
         """Wrap an open store of the floor below; :func:`open` is the usual way."""
-        self.core = store
+        super().__init__(store)
+        self.hooks = StoreHooks(store)
+        store.install_hooks(self.hooks)
         self.sessions = Sessions(self)
         self._sync_thread: BackgroundSync | None = None
-        if background_sync and store.config.mode is Mode.RELAXED:
+        if background_sync:
             self._sync_thread = BackgroundSync(store.unsynced, store.sync, store.config.sync_interval_ns)
 
     @property
@@ -72,19 +88,96 @@ class Store:
         """The content below it all: immutable bytes by oid."""
         return self.core.objects
 
-    def sync(self) -> None:
+    def events(
+        self,
+        *types: str,
+        sessions: Iterable[str | Session] | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+        actor: str | None = None,
+        correlation: str | None = None,
+        text: str | None = None,
+        reverse: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[Event]:
+        """Yield the events of several sessions, of all by default, in the order of their times.
+
+        The rest is as in :meth:`Session.events`. What is good is read before damage is reported.
+        """
+        query = Query(
+            types=types,
+            since_ns=to_ns(since),
+            until_ns=to_ns(until),
+            actor=actor,
+            correlation=correlation,
+            text=text,
+            reverse=reverse,
+            limit=limit,
+        )
+        chosen = None if sessions is None else [one.id if isinstance(one, Session) else one for one in sessions]
+        return read_all(self.core, query, chosen)
+
+    def watch(
+        self,
+        *types: str,
+        sessions: Iterable[str | Session] | None = None,
+        start: Start = None,
+        actor: str | None = None,
+        correlation: str | None = None,
+        text: str | None = None,
+        poll: bool | None = None,
+        on_error: Callable[[str, Error], None] | None = None,
+    ) -> Watch[Event]:
+        """Watch what is appended from now on, by whichever process: each event once, those of a session in order.
+
+        What it returns is an iterator that waits for the next event, an asynchronous one under trio and asyncio, and a
+        context manager. While nothing happens it costs nothing.
+
+        Args:
+            types, actor, correlation, text: Only such events, as in :meth:`Session.events`.
+            sessions: Only of these, until they are deleted; by default of all, also those to come.
+            start: Begin with what is there: with the event of this number in each session, or of these numbers by
+                session (0 for those without one). So a watcher that was killed goes on after what it has seen.
+            poll: Look every 40 ms instead of being told; by default only where the filesystem tells nobody.
+            on_error: Called with a session's id when its log cannot be read on, and the others are watched further; by
+                default that is raised, after the events before it.
+
+        Raises:
+            NotFound: There is no such session.
+            InvalidInput: No event can be what was asked for.
+        """
+        from sessionfs.watch import Watch  # late: most programs watch nothing
+
+        accepts = Query(types=types, actor=actor, correlation=correlation, text=text).accepts()
+        objects = self.objects
+
+        def make(session_id: str, record: Record) -> Event | None:
+            event = Event(session_id, record, objects)
+            return event if accepts is None or accepts(event) else None
+
+        chosen = None if sessions is None else [self.core.session(_id_of(one)).id for one in sessions]
+        return Watch(self.core, chosen, make, start=start, poll=poll, on_error=on_error)
+
+    def sync(self, *, everything: bool = False) -> None:
         """Put everything this process wrote on stable storage.
 
+        Args:
+            everything: Also what other processes wrote to the store; syncs the whole filesystem.
+
         Durability:
-            It survives a power cut when this returns, in either mode.
+            It survives a power cut when this returns, in either mode, and so does what stands before it in the logs.
         """
-        self.core.sync()
+        if everything:
+            self.core.sync_everything()
+        else:
+            self.core.sync()
 
     def close(self) -> None:
         """Sync, and let go of threads and descriptors. The store can be used again, without background syncing."""
         thread, self._sync_thread = self._sync_thread, None
         if thread is not None:
             thread.stop()
+        self.hooks.close()
         self.core.close()
 
     def __enter__(self) -> Store:
@@ -107,7 +200,7 @@ class Sessions(Mapping[str, Session]):
         self._core = store.core
 
     def __getitem__(self, session_id: str) -> Session:
-        return Session(self._core.session(session_id), self._store)
+        return Session(self._core.load(self._core.session(session_id)), self._store)
 
     def __iter__(self) -> Iterator[str]:
         return iter([info.id for info in self._core.sessions(sort="id")])
@@ -154,8 +247,8 @@ class Sessions(Mapping[str, Session]):
         tags: Iterable[str] = (),
         parent: str | Session | None = None,
         created_by: str | None = None,
-        created_after: Any = None,
-        created_before: Any = None,
+        created_after: Time | None = None,
+        created_before: Time | None = None,
         text: str | None = None,
         sort: str = "created",
         reverse: bool = False,
@@ -176,8 +269,8 @@ class Sessions(Mapping[str, Session]):
             tags=(tags,) if isinstance(tags, str) else tuple(tags),
             parent=parent.id if isinstance(parent, Session) else parent,
             created_by=created_by,
-            created_after_ns=_moment(created_after),
-            created_before_ns=_moment(created_before),
+            created_after_ns=to_ns(created_after),
+            created_before_ns=to_ns(created_before),
             text=text,
         )
         infos = self._core.sessions(wanted, sort=sort, reverse=reverse, offset=offset, limit=limit)
@@ -193,13 +286,13 @@ class Sessions(Mapping[str, Session]):
             NotFound: None is named so.
             InvalidInput: Several are.
         """
-        return Session(self._core.resolve(text, current=current), self._store)
+        return Session(self._core.load(self._core.resolve(text, current=current)), self._store)
 
     @property
     def current(self) -> Session | None:
         """The current session: ``$SESSIONFS_SESSION``, else what :meth:`use` chose; None if there is none."""
         name = os.environ.get(SESSION_VARIABLE) or self._core.head()
-        return None if name is None else Session(self._core.resolve(name), self._store)
+        return None if name is None else Session(self._core.load(self._core.resolve(name)), self._store)
 
     def use(self, session: str | Session | None) -> None:
         """Make a session the current one, for every process; None for none."""
@@ -213,17 +306,15 @@ class Sessions(Mapping[str, Session]):
 
     def _find(self, info: SessionInfo) -> Session | None:
         try:
-            return self[info.id]
+            return Session(self._core.session(info.id), self._store)  # to be listed is not to be loaded
         except NotFound:
             return None  # deleted since it was listed
+
+
+def _id_of(session: str | Session) -> str:
+    return session.id if isinstance(session, Session) else session
 
 
 def _statuses(status: str | Status | Iterable[str | Status]) -> tuple[Status, ...]:
     several = (status,) if isinstance(status, str | Status) else status
     return tuple(one if isinstance(one, Status) else parse_status(one) for one in several)
-
-
-def _moment(moment: Any) -> int | None:
-    if moment is None or isinstance(moment, int):
-        return moment
-    return parse_any_time(moment if isinstance(moment, str) else moment.isoformat())

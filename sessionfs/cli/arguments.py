@@ -86,7 +86,7 @@ def _take_options(
     for word in following:
         if word == "--":
             break
-        if word == "-" or not word.startswith("-") or _is_number(word):
+        if word == "-" or not word.startswith("-") or (_is_number(word) and word not in by_name):
             rest.append(word)
             if stop_early:
                 break

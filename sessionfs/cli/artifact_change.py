@@ -49,14 +49,10 @@ def _remove(call: Call, arguments: Arguments) -> None:
     paths = [tree_path(path) for path in arguments.texts("PATH")]
     with call.open_store() as store:
         session = call.session(store, arguments.text("SESSION"))
-        # Inside, so that one path that cannot be removed keeps all the others.
-        with session.core.writing():
-            gone = [session.artifacts[path].to_dict() for path in paths]
-            for path in paths:
-                _check_removable(session.artifacts, path, recursive=arguments.flag("recursive"))
-            for path in dict.fromkeys(paths):
-                if path in session.artifacts:  # it may have been inside one of the others
-                    session.artifacts.delete(path, recursive=arguments.flag("recursive"))
+        gone = [session.artifacts[path].to_dict() for path in paths]
+        for path in paths:
+            _check_removable(session.artifacts, path, recursive=arguments.flag("recursive"))
+        session.core.artifacts.delete_all(paths, recursive=arguments.flag("recursive"))
     if call.out.as_json:
         call.out.document(gone)
 
@@ -98,7 +94,7 @@ def _change_each(call: Call, arguments: Arguments, change: Callable[[Artifacts, 
     with call.open_store() as store:
         session = call.session(store, arguments.text("SESSION"))
         # Inside, so that nobody's tags or metadata are lost between reading and setting them.
-        with session.core.writing():
+        with session.operation(), session.core.writing():
             for path in paths:
                 session.artifacts[path]
             records = [change(session.artifacts, path).to_dict() for path in paths]

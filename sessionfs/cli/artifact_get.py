@@ -12,16 +12,16 @@ from sessionfs.cli import exits
 from sessionfs.cli.arguments import Arguments, UsageError
 from sessionfs.cli.artifact_list import tree_path
 from sessionfs.cli.call import Call
-from sessionfs.cli.spec import ARTIFACT, SESSION, Option, Positional, Verb
+from sessionfs.cli.spec import ARTIFACT, READ_SESSION, Option, Positional, Verb
 
 if TYPE_CHECKING:
-    from sessionfs.api import Artifact, Session
+    from sessionfs.api import Artifact, Session, SessionView
     from sessionfs.cli.progress import Progress
 
 
 def _cat(call: Call, arguments: Arguments) -> None:
     with call.open_store() as store:
-        artifacts = call.session(store, arguments.text("SESSION")).artifacts
+        artifacts = call.reading(store, arguments.text("SESSION")).artifacts
         found = [artifacts[tree_path(path)] for path in arguments.texts("PATH")]
         for artifact in found:
             artifact.copy_to(cast(BinaryIO, call.out.bytes_stream))
@@ -32,7 +32,7 @@ def _get(call: Call, arguments: Arguments) -> int:
     if arguments.maybe("DEST") == "-":
         raise UsageError("for standard output there is: sessionfs artifact cat; a file of that name is ./-")
     with call.open_store() as store:
-        session = call.session(store, arguments.text("SESSION"))
+        session = call.reading(store, arguments.text("SESSION"))
         kind = session.artifacts[path].kind if path else "directory"
         name = path.rpartition("/")[2] or session.id
         target = _target(call, arguments.maybe("DEST"), name)
@@ -55,7 +55,7 @@ def _target(call: Call, named: str | None, name: str) -> str:
     return target
 
 
-def _below(session: Session, path: str) -> list[Artifact]:
+def _below(session: Session | SessionView, path: str) -> list[Artifact]:
     """Return everything below *path*, each directory before what is in it."""
     found: list[Artifact] = []
     for artifact in session.artifacts.list(path, recursive=False):
@@ -139,8 +139,11 @@ VERBS = {
         _cat,
         about="The content is checked against its hash: when it is damaged, what was written so far is followed by an "
         "error.",
-        positionals=(SESSION, Positional("PATH", "Paths in the session's tree", count="+", complete="artifact")),
-        examples=(("artifact cat @ report.txt", "writes it to standard output"),),
+        positionals=(READ_SESSION, Positional("PATH", "Paths in the session's tree", count="+", complete="artifact")),
+        examples=(
+            ("artifact cat @ report.txt", "writes it to standard output"),
+            ("artifact cat 'q4@{5}' report.txt", "as it was after record 5"),
+        ),
         exits={2: "The request is malformed, or a PATH is a directory.", 3: "There is no such session or artifact."},
     ),
     "artifact get": Verb(
@@ -148,7 +151,7 @@ VERBS = {
         about="Copies a file, or a directory with all that is in it, with modes and times. Nothing is overwritten "
         "without --force, and a file appears only when it is whole.",
         positionals=(
-            SESSION,
+            READ_SESSION,
             ARTIFACT,
             Positional("DEST", "Where to; a directory to put it into; here by default", count="?", complete="file"),
         ),

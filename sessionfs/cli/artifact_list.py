@@ -7,7 +7,7 @@ from typing import Any
 
 from sessionfs.cli.arguments import Arguments
 from sessionfs.cli.call import Call
-from sessionfs.cli.spec import ARTIFACT, SESSION, Option, Positional, Verb
+from sessionfs.cli.spec import ARTIFACT, READ_SESSION, Option, Positional, Verb
 from sessionfs.cli.tables import Column, human_size, human_time
 
 _SHORT = (Column("path"),)
@@ -35,7 +35,7 @@ _SHOWN: dict[str, Callable[[Any], str]] = {
 
 def _list(call: Call, arguments: Arguments) -> None:
     with call.open_store() as store:
-        artifacts = call.session(store, arguments.text("SESSION")).artifacts
+        artifacts = call.reading(store, arguments.text("SESSION")).artifacts
         found = artifacts.list(
             tree_path(arguments.maybe("PATH") or ""),
             recursive=arguments.flag("recursive"),
@@ -54,7 +54,7 @@ def _list(call: Call, arguments: Arguments) -> None:
 
 def _show(call: Call, arguments: Arguments) -> None:
     with call.open_store() as store:
-        artifacts = call.session(store, arguments.text("SESSION")).artifacts
+        artifacts = call.reading(store, arguments.text("SESSION")).artifacts
         record = artifacts[tree_path(arguments.text("PATH"))].to_dict()
     call.out.details(record, _SHOWN)
 
@@ -71,7 +71,7 @@ VERBS = {
         "kind, mode, version, size, stored_size, updated_at, type, oid and path, separated by tabs when standard "
         r"output is no terminal. Bytes of names that are no UTF-8 are shown as \xHH; -z gives them as they are.",
         positionals=(
-            SESSION,
+            READ_SESSION,
             Positional("PATH", "A directory of the session's tree", count="?", complete="artifact"),
         ),
         options=(
@@ -84,6 +84,7 @@ VERBS = {
         examples=(
             ("artifact list @ -l", "what is at the top of the current session"),
             ("artifact list q4 data -R --tag input", "paths below data/ that have the tag input"),
+            ("artifact list 'q4@{yesterday}' -l", "what was there 24 hours ago"),
             ("artifact list q4 -R --json | jq '.[] | {path, size}'", "every artifact's path and size"),
         ),
         exits={3: "There is no such session or directory."},
@@ -91,7 +92,7 @@ VERBS = {
     "artifact show": Verb(
         _show,
         about="One line per field, its name and its value separated by a tab when standard output is no terminal.",
-        positionals=(SESSION, ARTIFACT),
+        positionals=(READ_SESSION, ARTIFACT),
         examples=(("artifact show @ report.txt", "its id, oid, version, type, tags, …"),),
         exits={3: "There is no such session or artifact."},
     ),

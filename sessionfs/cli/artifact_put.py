@@ -65,13 +65,15 @@ class Source(NamedTuple):
 def _put(call: Call, arguments: Arguments) -> None:
     attributes = _attributes(arguments)
     sources = _sources(call, arguments.texts("PATH"), arguments.maybe("as"))
+    if "if_match" in attributes and (len(sources) > 1 or sources[0].is_directory):
+        raise UsageError("--if-match is for a single file")
     with call.open_store() as store:
         _check_outside(sources, store.path)
-        artifacts = call.session(store, arguments.text("SESSION")).artifacts
-        with call.progress("storing", _total_bytes(call, sources), in_bytes=True) as progress:
+        session = call.session(store, arguments.text("SESSION"))
+        with session.operation(), call.progress("storing", _total_bytes(call, sources), in_bytes=True) as progress:
             stored: list[Artifact] = []
             for source in sources:
-                stored += _put_one(call, artifacts, source, attributes, progress)
+                stored += _put_one(call, session.artifacts, source, attributes, progress)
     records = [artifact.to_dict() for artifact in stored]
     if call.out.is_terminal and not call.out.as_json and len(records) > _SHOWN_ONE_BY_ONE:
         total = sum(artifact.size for artifact in stored)
@@ -90,6 +92,10 @@ def _attributes(arguments: Arguments) -> dict[str, Any]:
         attributes["tags"] = arguments.texts("tag")
     if arguments.flag("meta"):
         attributes["metadata"] = parse_metadata(arguments.texts("meta"))
+    if arguments.flag("if-match"):
+        attributes["if_match"] = arguments.text("if-match")
+    if arguments.flag("if-none-match"):
+        attributes["if_none_match"] = True
     return attributes
 
 
@@ -197,6 +203,8 @@ VERBS = {
             META,
             MIME,
             DESCRIPTION,
+            Option("--if-match", "Only if the content that is there has this oid; for a single file", metavar="OID"),
+            Option("--if-none-match", "Only if nothing is there yet, for each file"),
         ),
         examples=(
             ("artifact put @ report.txt --type tool_result --tag q4 --meta author=ada", "stores a file"),
@@ -206,7 +214,7 @@ VERBS = {
         exits={
             3: "The session or one of the paths is not here.",
             4: "The session is not active, or a file may not be read.",
-            5: "A limit of config.toml is reached, or the disk is full.",
+            5: "A limit of config.toml is reached, the disk is full, or --if-match or --if-none-match is not met.",
         },
     )
 }

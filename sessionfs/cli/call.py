@@ -74,13 +74,46 @@ class Call:
         chosen = directory or self._store_option or self.env.get("SESSIONFS_STORE") or ".sessionfs"
         return os.path.abspath(self.path(chosen))
 
-    def open_store(self) -> api.Store:
-        """Open the store; closing it syncs once what the verb wrote."""
-        from sessionfs import api
+    def open_store(self, *, background_sync: bool = False) -> api.Store:
+        """Open the store; closing it syncs once what the verb wrote.
 
-        # No background sync: a verb is over before its interval is.
-        return api.open(self.store_path(), background_sync=False)
+        Args:
+            background_sync: For a verb that goes on; others are over before the interval is.
+        """
+        from sessionfs import api
+        from sessionfs.correlation import inherit
+
+        store = api.open(self.store_path(), background_sync=background_sync)
+        if store.core.settled is not None and store.core.settled.directory is not None:
+            self.say(f"sessionfs: {store.core.settled}")
+        inherit(self.env)
+        return store
 
     def session(self, store: api.Store, text: str | None) -> api.Session:
-        """Return the session that *text* names; ``@`` and None are the current one."""
+        """Return the session that *text* names; ``@`` and None are the current one.
+
+        Raises:
+            UsageError: It names a moment: a verb that asks for a session changes it, or asks for what has no past.
+        """
+        if text is not None and is_moment(text):
+            raise UsageError(f"{text!r} is a moment, which can be read and not changed; name the session alone")
         return store.sessions.resolve(text or "@", current=self.env.get("SESSIONFS_SESSION") or None)
+
+    def reading(self, store: api.Store, text: str | None) -> api.Session | api.SessionView:
+        """Return what *text* names for a verb that reads: a session, or with ``@{…}`` behind it a moment of one."""
+        session, moment = self.moment(store, text)
+        return session if moment is None else session.at(moment)
+
+    def moment(self, store: api.Store, text: str | None) -> tuple[api.Session, str | None]:
+        """Return the session that *text* names, and its moment as it was written; None for the present."""
+        if text is None or not is_moment(text):
+            return self.session(store, text), None
+        from sessionfs.travel.moment import split_moment
+
+        session, moment = split_moment(text)
+        return self.session(store, session), moment
+
+
+def is_moment(text: str) -> bool:
+    """Say whether *text* is written as a moment: ``SESSION@{…}``."""
+    return text.endswith("}") and "@{" in text

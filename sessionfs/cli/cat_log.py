@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from sessionfs.cli.arguments import Arguments
 from sessionfs.cli.call import Call
 from sessionfs.cli.plumbing import Plumbing
-from sessionfs.cli.spec import SESSION, Option, Verb
+from sessionfs.cli.spec import READ_SESSION, Option, Verb
 
 
 def _cat_log(call: Call, arguments: Arguments) -> None:
@@ -13,10 +15,11 @@ def _cat_log(call: Call, arguments: Arguments) -> None:
 
     first = arguments.number("from") or 0
     with Plumbing(call) as store:
-        session_id = store.resolve_session(arguments.text("SESSION"))
+        session_id, last = store.resolve_moment(arguments.text("SESSION"))
         # The log alone, not the session: a log that adds up to nothing can still be read.
         whole = read_lines(store.disk, store.layout.log(session_id), session_id)
-        lines = (line for seq, line in enumerate(whole) if seq >= first)
+        until = whole if last is None else islice(whole, last + 1)
+        lines = (line for seq, line in enumerate(until) if seq >= first)
         if call.out.as_json:
             import json
 
@@ -31,7 +34,7 @@ VERBS = {
         _cat_log,
         about="Every record is a line of JSON, and is checked against its chain. At a damaged record the output ends "
         "with an error; what a crash left incomplete at the end is left out.",
-        positionals=(SESSION,),
+        positionals=(READ_SESSION,),
         options=(Option("--from", "Begin with the record of this number", metavar="SEQ", number=True),),
         examples=(
             ("cat-log @ | jq -r .type | sort | uniq -c", "counts the current session's events"),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sessionfs.cli.arguments import Arguments
-from sessionfs.cli.call import Call
+from sessionfs.cli.call import Call, is_moment
 from sessionfs.cli.exits import printable
 from sessionfs.cli.plumbing import Plumbing
 from sessionfs.cli.rev_parse import resolve
@@ -31,7 +31,7 @@ def _ls_tree(call: Call, arguments: Arguments) -> None:
     text = arguments.text("TREE")
     recursive = arguments.flag("recursive")
     with Plumbing(call) as store:
-        if ":" not in text and not store.find_oids(text):
+        if is_moment(text) or (":" not in text and not store.find_oids(text)):
             found = list(_live(call, text, recursive))
         else:
             found = list(_entries(store, _tree_oid(store, resolve(store, text)), "", recursive))
@@ -79,7 +79,7 @@ def _decode(store: Plumbing, kind: str, oid: ObjectId) -> dict[str, Any]:
 
 def _live(call: Call, session: str, recursive: bool) -> Iterator[dict[str, Any]]:
     with call.open_store() as store:
-        artifacts = call.session(store, session).artifacts
+        artifacts = call.reading(store, session).artifacts
         for artifact in artifacts.list(recursive=recursive):
             entry = artifact.to_dict()
             yield {field: entry[field] for field in ("mode", "kind", "oid", "size", "path")}
@@ -89,9 +89,9 @@ VERBS = {
     "ls-tree": Verb(
         _ls_tree,
         about="One line per entry: mode, kind, oid, with -l the size, and the path, separated by tabs. TREE is a tree "
-        "or a snapshot, in any form that rev-parse takes; a SESSION stands for its live tree, whose directories have "
-        "no oid (-).",
-        positionals=(Positional("TREE", "A tree, a snapshot, SESSION:REF or SESSION", complete="session"),),
+        "or a snapshot, in any form that rev-parse takes; a SESSION stands for its live tree, and "
+        "SESSION@{…} for that of a moment; their directories have no oid (-).",
+        positionals=(Positional("TREE", "A tree, a snapshot, SESSION:REF or SESSION[@{…}]", complete="session"),),
         options=(
             Option("-r --recursive", "Everything below, directories left out"),
             Option("-l --long", "With sizes in bytes"),

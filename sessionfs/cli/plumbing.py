@@ -10,11 +10,13 @@ import os
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from sessionfs.durable import OsDisk, Unsynced
+from sessionfs.cli.call import is_moment
+from sessionfs.durable import Unsynced, disk_at
 from sessionfs.errors import InvalidInput, NotFound, from_os_error
 from sessionfs.oid import ObjectId, is_oid, is_oid_prefix
 from sessionfs.store.content import open_objects, read_config
 from sessionfs.store.layout import Layout, check_format
+from sessionfs.store.synced import Synced
 
 if TYPE_CHECKING:
     from sessionfs.cli.call import Call
@@ -33,9 +35,11 @@ class Plumbing:
         self.layout = Layout(os.path.abspath(call.store_path()))
         check_format(self.layout.root)
         self.config = read_config(self.layout.config)
-        self.disk = OsDisk()
+        self.disk = disk_at(self.layout.root)
         self.unsynced = Unsynced(self.disk)
         self.objects = open_objects(self.layout, self.config, self.disk, self.unsynced)
+        if not Synced(self.disk, self.layout.synced, self.layout.staging).is_current():
+            call.open_store().close()  # which sees what a power cut may have left
 
     def __enter__(self) -> Plumbing:
         return self
@@ -89,6 +93,14 @@ class Plumbing:
             return matching[0]
         with self.call.open_store() as store:  # a name; or it raises, with the same words as everywhere
             return self.call.session(store, text).id
+
+    def resolve_moment(self, text: str) -> tuple[str, int | None]:
+        """Return the id of the session that *text* names, and the number of the last record of its moment, if any."""
+        if not is_moment(text):
+            return self.resolve_session(text), None
+        with self.call.open_store() as store:
+            session, moment = self.call.moment(store, text)
+            return session.id, session.at(moment or "now").seq
 
     def _head(self) -> str | None:
         from sessionfs import refs

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 
 from sessionfs.cli.arguments import Arguments
-from sessionfs.cli.call import Call
+from sessionfs.cli.call import Call, is_moment
 from sessionfs.cli.plumbing import AmbiguousOid, Plumbing, only
 from sessionfs.cli.spec import Positional, Verb
 from sessionfs.errors import Corrupt, NotFound
 from sessionfs.oid import ObjectId
 
-NAME = "An object's id or a unique prefix of it, SESSION:REF, or a SESSION, which stands for its newest snapshot"
+NAME = (
+    "An object's id or a unique prefix of it, SESSION:REF or SESSION@{CHECKPOINT}, or a SESSION, which stands for its "
+    "newest snapshot"
+)
 
 
 class DamagedRecord(Corrupt):
@@ -35,6 +38,8 @@ def resolve(store: Plumbing, text: str) -> ObjectId:
         NotFound: Nothing is named so, or the session has no snapshot yet.
         AmbiguousOid: Several objects, or an object and a session, could be meant.
     """
+    if is_moment(text):
+        return _moment(store, text)
     if ":" in text:
         return _ref(store, text)
     oids = store.find_oids(text)
@@ -66,6 +71,21 @@ def newest_snapshot(store: Plumbing, session: str) -> ObjectId:
     if not isinstance(data, dict) or "snapshot" not in data:
         raise NotFound(f"session {session_id} has no snapshot yet; write one with: sessionfs session save {session_id}")
     return ObjectId(data["snapshot"])
+
+
+def _moment(store: Plumbing, text: str) -> ObjectId:
+    """Return the snapshot that a checkpoint names; no other moment needs to have one."""
+    from sessionfs.travel.moment import split_moment
+
+    session, name = split_moment(text)
+    with store.call.open_store() as opened:
+        checkpoints = store.call.session(opened, session).checkpoints
+        if name is None or name not in checkpoints:
+            raise NotFound(
+                f"{text!r} is no checkpoint, and only these are sure to have a snapshot; "
+                f"make it one with: sessionfs checkpoint '{text}' NAME"
+            )
+        return checkpoints[name].oid
 
 
 def _ref(store: Plumbing, text: str) -> ObjectId:

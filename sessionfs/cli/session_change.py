@@ -34,10 +34,7 @@ def _create(call: Call, arguments: Arguments) -> None:
 def _update(call: Call, arguments: Arguments) -> None:
     with call.open_store() as store:
         session = call.session(store, arguments.maybe("SESSION"))
-        # Inside, so that of two updates at once neither loses the other's tags or metadata.
-        with session.core.writing():
-            changes = _changes(session.info().tags, session.info().metadata, arguments)
-            session.update(**changes)
+        session.core.update_from(lambda info: _changes(info.tags, info.metadata, arguments))
         record = session.to_dict()
     if call.out.as_json:
         call.out.document(record)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sessionfs.cli.arguments import Arguments
 from sessionfs.cli.call import Call
-from sessionfs.cli.spec import CURRENT_SESSION, Option, Verb
+from sessionfs.cli.spec import CURRENT_READ_SESSION, Option, Verb
 from sessionfs.cli.tables import STATUS_COLOURS, Column, human_size, human_time
 
 STATUSES = ("active", "suspended", "completed", "failed", "archived")
@@ -55,7 +55,7 @@ def _list(call: Call, arguments: Arguments) -> None:
 
 def _show(call: Call, arguments: Arguments) -> None:
     with call.open_store() as store:
-        record = call.session(store, arguments.maybe("SESSION")).to_dict()
+        record = call.reading(store, arguments.maybe("SESSION")).to_dict()
     call.out.details(record, _SHOWN)
 
 
@@ -90,7 +90,7 @@ VERBS = {
     "session show": Verb(
         _show,
         about="One line per field, its name and its value separated by a tab when standard output is no terminal.",
-        positionals=(CURRENT_SESSION,),
+        positionals=(CURRENT_READ_SESSION,),
         examples=(("session show q4", "shows the session named q4"), ("session show --json", "shows the current one")),
         exits={3: "There is no such session."},
     ),

@@ -107,4 +107,13 @@ CURRENT_SESSION = Positional(
     count="?",
     complete="session",
 )
+READ_SESSION = Positional(
+    "SESSION", "A session, or with @{…} behind it a moment of one: @{5}, q4@{10 minutes ago}", complete="session"
+)
+CURRENT_READ_SESSION = Positional(
+    "SESSION",
+    "A session, @ by default, or with @{…} behind it a moment of one: @{5}, q4@{10 minutes ago}",
+    count="?",
+    complete="session",
+)
 ARTIFACT = Positional("PATH", "A path in the session's tree", complete="artifact")

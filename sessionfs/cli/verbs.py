@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 TABLE = (
     ("Stores", "init", "init", "Make a store"),
     ("Stores", "status", "status", "Show the store at a glance"),
+    ("Stores", "sync", "sync", "Put everything on stable storage"),
     ("Stores", "use", "use", "Choose the current session, which @ stands for"),
     ("Stores", "mount", "mounting", "Mount the store as a filesystem"),
     ("Stores", "umount", "mounting", "Unmount it, with everything stored"),
@@ -36,6 +37,7 @@ TABLE = (
     ("Sessions", "session fail", "session_move", "End a session badly, with a reason"),
     ("Sessions", "session archive", "session_move", "Put a finished session away"),
     ("Sessions", "session delete", "session_move", "Move a session to the trash"),
+    ("Artifacts", "collect", "collect", "Take what happens in a directory into a session"),
     ("Artifacts", "artifact put", "artifact_put", "Store files, directories or standard input"),
     ("Artifacts", "artifact cat", "artifact_get", "Write the content of artifacts to standard output"),
     ("Artifacts", "artifact get", "artifact_get", "Copy a file or directory out of a session"),
@@ -46,10 +48,40 @@ TABLE = (
     ("Artifacts", "artifact rm", "artifact_change", "Remove artifacts"),
     ("Artifacts", "artifact tag", "artifact_change", "Add and remove tags of artifacts"),
     ("Artifacts", "artifact set", "artifact_change", "Change type, mime type, description or metadata"),
+    ("Finding", "find", "find", "Find artifacts or sessions by what they are"),
+    ("Finding", "index status", "index", "Show where the index is and what it holds"),
+    ("Finding", "index rebuild", "index", "Make the index anew"),
+    ("Finding", "index drop", "index", "Remove the index"),
     ("State", "state get", "state", "Print a value"),
     ("State", "state set", "state", "Set a value"),
     ("State", "state rm", "state", "Delete keys"),
     ("State", "state list", "state", "List keys and values"),
+    ("Hooks", "hooks list", "hooks", "List hooks, with states and timings"),
+    ("Hooks", "hooks run", "hooks", "Call the hooks of a point by hand, to see what they say"),
+    ("Hooks", "hooks enable", "hooks", "Enable hooks"),
+    ("Hooks", "hooks disable", "hooks", "Disable hooks"),
+    ("Events", "run", "run", "Run a command, and record what it does"),
+    ("Events", "events", "events", "Show what happened, in one session or in all"),
+    ("Events", "watch", "watch", "Show what all processes do, as it happens"),
+    ("Events", "record", "record", "Record an event"),
+    ("Events", "why", "why", "Show what an artifact was made from"),
+    ("History", "log", "log", "Show what was done in a session, the newest first"),
+    ("History", "diff", "diff", "Show what changed between two moments"),
+    ("History", "show", "show", "Show an artifact as it was, or what one operation changed"),
+    ("History", "checkpoint", "checkpoint", "Give a moment a name, or take it away"),
+    ("History", "checkpoints", "checkpoint", "List a session's checkpoints"),
+    ("History", "restore", "restore", "Bring an earlier moment back, or some paths of it"),
+    ("History", "undo", "restore", "Take the last operations back"),
+    ("History", "redo", "restore", "Bring back what was undone"),
+    ("History", "fork", "fork", "Begin a new session with what another one has, or had"),
+    ("History", "merge", "fork", "Bring what changed in a fork back into its parent"),
+    ("History", "replay", "replay", "Go through what happened, or let it happen again with changes"),
+    ("Upkeep", "fsck", "fsck", "Verify every object, log and reference, and repair them"),
+    ("Upkeep", "gc", "gc", "Move what nothing needs to the trash, and delete what was there long enough"),
+    ("Upkeep", "repack", "gc", "Put many small objects into few large files"),
+    ("Upkeep", "trash list", "trash", "List what is in the trash"),
+    ("Upkeep", "trash restore", "trash", "Take something out of the trash again"),
+    ("Upkeep", "trash empty", "trash", "Delete what is in the trash, for good"),
     ("Plumbing", "hash-object", "hash_object", "Print the id of content, and store it with -w"),
     ("Plumbing", "cat-file", "cat_file", "Print an object's type, size or content"),
     ("Plumbing", "ls-tree", "ls_tree", "List a tree object"),
@@ -57,17 +89,21 @@ TABLE = (
     ("Plumbing", "show-ref", "refs", "List refs"),
     ("Plumbing", "update-ref", "refs", "Move a ref by compare-and-swap"),
     ("Plumbing", "cat-log", "cat_log", "Print a session's log"),
-    ("Plumbing", "fsck", "fsck", "Verify every object, log and reference"),
+    ("Plumbing", "verify-log", "verify_log", "Check that a session's log is what was written"),
+    ("Plumbing", "log-head", "verify_log", "Print the heads of logs, to keep elsewhere"),
 )
 
-GROUPS = ("Stores", "Sessions", "Artifacts", "State", "Plumbing")
+GROUPS = ("Stores", "Sessions", "Artifacts", "Finding", "State", "Hooks", "Events", "History", "Upkeep", "Plumbing")
 
 MODULE_OF = {name: module for _, name, module, _ in TABLE}
 ABOUT = {name: about for _, name, _, about in TABLE}
 FAMILIES = {
     "session": "Create, list, change, end and delete sessions",
     "artifact": "Store, read, list and change artifacts",
+    "index": "Look at, rebuild and remove what find answers from",
     "state": "Get, set, list and delete keys of a session's state",
+    "trash": "List, take back and delete what was deleted",
+    "hooks": "List, try, enable and disable what is called before and after changes",
 }
 """The first words of verbs that have two."""
 

@@ -10,6 +10,8 @@
 ``stats``          counting requests
 ``loop``           reading requests without a turn of the event loop for each
 ``operations``     the FUSE handlers: decode, ask one inode, answer
+``acting``         on whose behalf changes are recorded
+``hooks``          asking and telling hooks without keeping the loop
 ``view``           the whole that is mounted
 ``inodes``         numbers, look-up counts, attributes; what an inode can be asked
 ``handles``        open files; what one can be asked

@@ -213,16 +213,18 @@ class ArtifactInode(Inode):
     # Extended attributes
 
     def xattr_names(self) -> list[bytes]:
+        if not self.node.is_file and not self.node.is_directory:
+            return []  # the kernel lets nobody read user.* attributes of links and special files
         return xattrs.names(self, is_directory=self.node.is_directory)
 
     def xattr(self, name: bytes) -> bytes:
         return xattrs.get(self, name)
 
-    def set_xattr(self, name: bytes, value: bytes) -> None:
+    async def set_xattr(self, name: bytes, value: bytes) -> None:
         self.mounted.check_writable()
         self.change(xattrs.changes_to_set(self, name, value))
 
-    def remove_xattr(self, name: bytes, caller: Caller) -> None:
+    async def remove_xattr(self, name: bytes, caller: Caller) -> None:
         self.mounted.check_writable()
         try:
             changes = xattrs.changes_to_remove(self, name)
@@ -241,6 +243,3 @@ class ArtifactSymlink(ArtifactInode):
 
     async def open(self, flags: int, caller: Caller) -> Handle:
         raise error(errno.ELOOP)
-
-    def xattr_names(self) -> list[bytes]:
-        return []  # the kernel lets nobody read user.* attributes of links

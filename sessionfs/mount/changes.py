@@ -1,26 +1,21 @@
 """Keeping the kernel's knowledge true: what other processes do is read at once, and the kernel is told.
 
-Each append touches the session's mark in ``STORE/changed``. inotify tells of that, the loop reads the new records, and
-what they changed is invalidated from a thread: the kernel may block an invalidation until a request that is under way
-has been answered, and the loop has to answer it.
-
-The system calls come from watchdog, but not its observer: that hands each event through three threads, and as our own
-appends are events too, making a file took 340 us instead of 215.
+Each append touches the session's mark in ``STORE/changed``. inotify tells of that (:mod:`sessionfs.watch.notices`), the
+loop reads the new records, and what they changed is invalidated from a thread: the kernel may block an invalidation
+until a request that is under way has been answered, and the loop has to answer it.
 """
 
 from __future__ import annotations
 
-import ctypes
 import logging
-import os
 import queue
-import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pyfuse3
 import trio
-from watchdog.observers.inotify_c import InotifyConstants, inotify_add_watch, inotify_init
+
+from sessionfs.watch.notices import Marks
 
 log = logging.getLogger(__name__)
 
@@ -66,16 +61,6 @@ class Invalidator:
 # Our own appends come in bursts of thousands a second; the kernel merges equal events that wait to be read.
 _PAUSE_SECONDS = 0.01
 
-_MASK = (
-    InotifyConstants.IN_ATTRIB
-    | InotifyConstants.IN_CREATE
-    | InotifyConstants.IN_DELETE
-    | InotifyConstants.IN_MOVED_TO
-    | InotifyConstants.IN_ONLYDIR
-)
-_HEADER = struct.Struct("iIII")  # inotify(7): watch, mask, cookie, length of the name with its NULs
-_BUFFER_BYTES = 64 << 10
-
 
 class Watcher:
     """Tells whose mark was touched, made or removed."""
@@ -86,34 +71,16 @@ class Watcher:
         Raises:
             OSError: The directory cannot be watched (for instance, too many are).
         """
-        os.makedirs(directory, exist_ok=True)  # a copy of a store comes without it
-        self._fd = inotify_init()
-        if self._fd < 0 or inotify_add_watch(self._fd, os.fsencode(directory), _MASK) < 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), directory)
-        os.set_blocking(self._fd, False)
-        os.set_inheritable(self._fd, False)
+        self._marks = Marks(directory)
 
     async def watch(self, changed: Callable[[str | None], None]) -> None:
         """Call *changed* with each session's id, for ever; with None when so much happened that it may be any."""
         try:
             while True:
-                await trio.lowlevel.wait_readable(self._fd)
-                for session_id in set(parse_events(os.read(self._fd, _BUFFER_BYTES))):
+                await trio.lowlevel.wait_readable(self._marks.fd)
+                session_ids = self._marks.read()
+                for session_id in [None] if session_ids is None else session_ids:
                     changed(session_id)
                 await trio.sleep(_PAUSE_SECONDS)
         finally:
-            os.close(self._fd)
-
-
-def parse_events(data: bytes) -> Iterator[str | None]:
-    """Yield the names that events are about; None for an overflow of the kernel's queue."""
-    offset = 0
-    while offset < len(data):
-        _, mask, _, length = _HEADER.unpack_from(data, offset)
-        offset += _HEADER.size
-        if mask & InotifyConstants.IN_Q_OVERFLOW:
-            yield None
-        elif length:
-            yield os.fsdecode(data[offset : offset + length].rstrip(b"\0"))
-        offset += length
+            self._marks.close()

@@ -5,16 +5,19 @@ from __future__ import annotations
 import errno
 import stat
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
 
 from pyfuse3 import EntryAttributes
 
-from sessionfs.artifacts import Directory, Node
+from sessionfs.artifacts import Directory, Node, text_of
 from sessionfs.artifacts.node import KINDS, SPECIAL_KINDS, format_mode, unusual
 from sessionfs.clock import format_time
 from sessionfs.mount.artifacts import ArtifactInode, decode_name
 from sessionfs.mount.files import ArtifactFile
 from sessionfs.mount.handles import Handle
 from sessionfs.mount.inodes import KNOWN_SECONDS, Caller, Inode, error
+from sessionfs.store import proposals
 
 _SPECIAL_KIND_OF = {KINDS[kind]: kind for kind in SPECIAL_KINDS}
 
@@ -100,11 +103,16 @@ class ArtifactDirectory(ArtifactInode):
 
     async def make_node(self, name: bytes, mode: int, rdev: int, caller: Caller) -> Inode:
         if not stat.S_ISREG(mode):
-            return self._make_special(name, mode, rdev, caller)
+            return await self._make_special(name, mode, rdev, caller)
         file = self._add_file(name, mode, caller)
         handle = await file.open_new(0, caller)
-        await file.store_version()
-        file.closed(handle)
+        try:
+            await file.store_version(keeps_name=True)
+        except BaseException:
+            file.give_up()
+            raise
+        finally:
+            file.closed(handle)
         return file
 
     def _add_file(self, name: bytes, mode: int, caller: Caller) -> ArtifactFile:
@@ -132,44 +140,55 @@ class ArtifactDirectory(ArtifactInode):
         assert isinstance(file, ArtifactFile)
         return file
 
-    def _make_special(self, name: bytes, mode: int, rdev: int, caller: Caller) -> Inode:
+    async def _make_special(self, name: bytes, mode: int, rdev: int, caller: Caller) -> Inode:
         self.mounted.check_writable()
-        node = self.mounted.session.artifacts.make_special(
-            self._path_for(name),
-            _SPECIAL_KIND_OF[stat.S_IFMT(mode)],
-            rdev=rdev,
-            make_parents=False,
-            mode=stat.S_IMODE(mode),
-            uid=caller.uid,
-            gid=self._group(caller),
-        )
+        kind = _SPECIAL_KIND_OF[stat.S_IFMT(mode)]
+        with await self._ask_to_make(name, kind):
+            node = self.mounted.session.artifacts.make_special(
+                self._path_for(name),
+                kind,
+                rdev=rdev,
+                make_parents=False,
+                mode=stat.S_IMODE(mode),
+                uid=caller.uid,
+                gid=self._group(caller),
+            )
         self.moved()
         return self.mounted.inode_of(node)
 
-    def make_directory(self, name: bytes, mode: int, caller: Caller) -> Inode:
+    async def make_directory(self, name: bytes, mode: int, caller: Caller) -> Inode:
         self.mounted.check_writable()
         inherited = self.node.mode & stat.S_ISGID
-        node = self.mounted.session.artifacts.make_directory(
-            self._path_for(name),
-            make_parents=False,
-            mode=stat.S_IMODE(mode) | inherited,
-            uid=caller.uid,
-            gid=self._group(caller),
-        )
+        with await self._ask_to_make(name, "directory"):
+            node = self.mounted.session.artifacts.make_directory(
+                self._path_for(name),
+                make_parents=False,
+                mode=stat.S_IMODE(mode) | inherited,
+                uid=caller.uid,
+                gid=self._group(caller),
+            )
         self.moved()
         return self.mounted.inode_of(node)
 
-    def make_symlink(self, name: bytes, target: bytes, caller: Caller) -> Inode:
+    async def make_symlink(self, name: bytes, target: bytes, caller: Caller) -> Inode:
         self.mounted.check_writable()
-        node = self.mounted.session.artifacts.make_symlink(
-            self._path_for(name),
-            target.decode("utf-8", "surrogateescape"),
-            make_parents=False,
-            uid=caller.uid,
-            gid=self._group(caller),
-        )
+        text = target.decode("utf-8", "surrogateescape")
+        with await self._ask_to_make(name, "symlink", target=text_of(text)):
+            node = self.mounted.session.artifacts.make_symlink(
+                self._path_for(name),
+                text,
+                make_parents=False,
+                uid=caller.uid,
+                gid=self._group(caller),
+            )
         self.moved()
         return self.mounted.inode_of(node)
+
+    async def _ask_to_make(self, name: bytes, kind: str, **fields: Any) -> AbstractContextManager[object]:
+        session, path = self.mounted.session, self._path_for(name)
+        return await self.mounted.ask(
+            "artifact.store", lambda: proposals.of_new(session, path, kind, fields), keeps_name=True
+        )
 
     def _group(self, caller: Caller) -> int:
         return self.node.gid if self.node.mode & stat.S_ISGID else caller.gid
@@ -180,32 +199,36 @@ class ArtifactDirectory(ArtifactInode):
         mounted = self.mounted
         mounted.check_writable()
         await mounted.record(inode.node)
-        source = inode.path
-        if source is None:
-            raise error(errno.ENOENT)
-        mounted.session.artifacts.link(source, self._path_for(name))
+        source, target = _present(inode.path), self._path_for(name)
+        with await mounted.ask(
+            "artifact.store", lambda: proposals.of_link(mounted.session, source, target), keeps_name=True
+        ):
+            mounted.session.artifacts.link(_present(inode.path), self._path_for(name))
         inode.cached = None
         self.moved()
 
     # Removing
 
-    def remove(self, name: bytes) -> None:
+    async def remove(self, name: bytes) -> None:
         node = self._resolve(name)
         if node.is_directory:
             raise error(errno.EISDIR)
-        self._remove(name, node)
+        await self._remove(name, node)
 
-    def remove_directory(self, name: bytes) -> None:
+    async def remove_directory(self, name: bytes) -> None:
         node = self._resolve(name)
         if not node.is_directory:
             raise error(errno.ENOTDIR)
-        self._remove(name, node)
+        await self._remove(name, node)
 
-    def _remove(self, name: bytes, node: Node) -> None:
+    async def _remove(self, name: bytes, node: Node) -> None:
         mounted = self.mounted
         mounted.check_writable()
         if node.id:
-            mounted.session.artifacts.delete(self._path_for(name))
+            session, path = mounted.session, self._path_for(name)
+            with await mounted.ask("artifact.delete", lambda: proposals.of_deletion(session, path)):
+                self._check_still(name, node)
+                session.artifacts.delete(self._path_for(name))
             self.moved()
         else:
             mounted.session.tree.remove_unrecorded(node)
@@ -218,6 +241,13 @@ class ArtifactDirectory(ArtifactInode):
     async def rename(self, name: bytes, target: Inode, new_name: bytes, *, replace: bool) -> None:
         target = self._same_session(target)
         node = await self._recorded(name)
+        if not replace and decode_name(new_name) in target.node.entries():
+            raise error(errno.EEXIST)
+        with await self._ask_to_rename(name, target, new_name):
+            self._check_still(name, node)
+            self._rename(name, node, target, new_name, replace=replace)
+
+    def _rename(self, name: bytes, node: Node, target: ArtifactDirectory, new_name: bytes, *, replace: bool) -> None:
         source_path, target_path = self._path_for(name), target._path_for(new_name)
         replaced = target.node.entries().get(decode_name(new_name))
         if replaced is not None and not replace:
@@ -244,10 +274,26 @@ class ArtifactDirectory(ArtifactInode):
         await self._recorded(name)
         other = await target._recorded(other_name)
         node = self._resolve(name)
-        self.mounted.session.artifacts.exchange(self._path_for(name), target._path_for(other_name))
+        with await self._ask_to_rename(name, target, other_name, exchange=True):
+            self._check_still(name, node)
+            target._check_still(other_name, other)
+            self.mounted.session.artifacts.exchange(self._path_for(name), target._path_for(other_name))
         self.moved()
         target.moved()
         self.mounted.changed(node, other)
+
+    async def _ask_to_rename(
+        self, name: bytes, target: ArtifactDirectory, new_name: bytes, *, exchange: bool = False
+    ) -> AbstractContextManager[object]:
+        session, source_path, target_path = self.mounted.session, self._path_for(name), target._path_for(new_name)
+        return await self.mounted.ask(
+            "artifact.rename", lambda: proposals.of_rename(session, source_path, target_path, exchange=exchange)
+        )
+
+    def _check_still(self, name: bytes, node: Node) -> None:
+        """Check, after waiting, that *name* is what it was."""
+        if self._resolve(name) is not node:
+            raise error(errno.ENOENT)
 
     def _same_session(self, target: Inode) -> ArtifactDirectory:
         if not isinstance(target, ArtifactDirectory) or target.mounted is not self.mounted:
@@ -267,3 +313,10 @@ class ArtifactDirectory(ArtifactInode):
             if self._resolve(name) is not node:
                 raise error(errno.ENOENT)
         return node
+
+
+def _present(path: str | None) -> str:
+    """Return the path of what has to be there."""
+    if path is None:
+        raise error(errno.ENOENT)
+    return path

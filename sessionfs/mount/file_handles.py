@@ -10,6 +10,7 @@ from sessionfs.errors import Error
 from sessionfs.mount.handles import Handle
 from sessionfs.mount.inodes import Caller
 from sessionfs.mount.loop import in_worker
+from sessionfs.store.hooked import HookVeto
 
 if TYPE_CHECKING:
     from sessionfs.mount.files import ArtifactFile
@@ -29,6 +30,7 @@ class FileHandle(Handle):
         self._notes_access = not flags & os.O_NOATIME
         self._caller = caller
         self._failed = False  # the last close reported that it could not be stored
+        self._refused = False  # because a hook did not let it pass
 
     async def read(self, offset: int, length: int) -> bytes:
         data = await self.inode.read(offset, length)
@@ -55,9 +57,14 @@ class FileHandle(Handle):
             return
         if file.dirty and not file.written and file.is_open_elsewhere(self._caller):
             return
-        self._failed = True
-        await file.store_version()
+        self._failed, self._refused = True, False
+        try:
+            await file.store_version()
+        except HookVeto:
+            self._refused = True
+            raise
         self._failed = False
+        await file.mounted.hooks.room()
 
     async def sync(self) -> None:
         await self.inode.store_version()
@@ -78,7 +85,8 @@ class FileHandle(Handle):
             if not self._failed:
                 await file.store_version()
                 return
-            log.warning("%s could not be stored, as its close reported", file.path)
+            if not self._refused:
+                log.warning("%s could not be stored, as its close reported", file.path)
         except Error as failure:
             log.error("%s could not be stored after it was closed: %s", file.path, failure)
         file.give_up_unless_written_by_others(self)

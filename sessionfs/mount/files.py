@@ -32,7 +32,8 @@ from sessionfs.mount.inodes import Caller, build_attributes
 from sessionfs.mount.loop import holding, in_worker
 from sessionfs.objects import ObjectReader, Staged, Stored
 from sessionfs.oid import ObjectId
-from sessionfs.store.artifacts import check_artifact_size
+from sessionfs.store import proposals
+from sessionfs.store.artifacts import check_artifact_size, encode_attributes, with_mime_type
 
 if TYPE_CHECKING:
     from sessionfs.mount.keeper import Kept
@@ -64,6 +65,9 @@ class ArtifactFile(ArtifactInode):
     retired = False  # another process stored a newer version than those have who have this open
     kept: Kept | None = None  # what survives this process of what is staged
     _staged: Staged | None = None
+    _writes = 0  # how often what is staged was changed
+    _versions = 0  # how many of them were recorded
+    _is_told = True  # hooks were asked about the last one
     _begun_from: ObjectId | None = None  # what was there before what is staged was written
     _reader: tuple[ObjectId, ObjectReader] | None = None
     _writers: frozenset[FileHandle] = frozenset()
@@ -136,7 +140,15 @@ class ArtifactFile(ArtifactInode):
             self.mounted.check_writable()
         if flags & os.O_TRUNC:
             await self.truncate(0, caller, opening=True)
+        elif flags & os.O_ACCMODE != os.O_WRONLY and self.node.id:
+            await self._note_retrieved(caller)
         return self._opened(flags, caller)
+
+    async def _note_retrieved(self, caller: Caller) -> None:
+        path = self.path if self.path is not None else self.node.name  # it may have been deleted
+        mounted, session, id = self.mounted, self.mounted.session, self.node.id
+        with await mounted.ask("artifact.retrieve", lambda: proposals.of_retrieval(session, path, id)):
+            session.artifacts.note_retrieved(path, id, by=mounted.actor_of(caller))
 
     async def open_new(self, flags: int, caller: Caller) -> FileHandle:
         """Open a file that has just been created."""
@@ -268,6 +280,7 @@ class ArtifactFile(ArtifactInode):
     def _rewritten(self) -> None:
         """Note that what is staged changed just now."""
         self.dirty = True
+        self._writes += 1
         self.touch()
         self.pending = {**self.pending, "mtime_ns": self.touched_ns}
 
@@ -290,8 +303,11 @@ class ArtifactFile(ArtifactInode):
 
     # Versions
 
-    async def store_version(self) -> None:
+    async def store_version(self, *, keeps_name: bool = False) -> None:
         """Make one version of what is staged and pending, if there is anything.
+
+        Args:
+            keeps_name: The kernel is about to know the file by its name, so no hook can give it another one.
 
         Raises:
             Error: Nothing was recorded; it stays staged, and the next close tries again.
@@ -306,11 +322,47 @@ class ArtifactFile(ArtifactInode):
                 self._record_pending()
                 return
             stored = await self._finish()
-            # From here on without awaits: the tree and the record change together.
+            if not self.mounted.hooks.are_at("artifact.store"):
+                # From here on without awaits: the tree and the record change together.
+                self.mounted.refresh()
+                path = self.path
+                if path is not None:
+                    self._record(path, stored)
+                    self._is_told = False
+                return
+        await self._record_if_let(stored, keeps_name)
+
+    async def _record_if_let(self, stored: Stored, keeps_name: bool) -> None:
+        """Record a version, if hooks let it pass.
+
+        While they are asked nothing is locked: they may read the file, and write to it. If a hook, or somebody else,
+        makes another version meanwhile, all that was written is in that one. What is written and not closed meanwhile
+        is not in this version, and its close makes the next.
+        """
+        path, session = self.path, self.mounted.session
+        if path is None:
+            return
+        head = self._head()
+        writes, versions = self._writes, self._versions
+        fields = with_mime_type(encode_attributes(dict(self.pending)), path, head)
+        asked = await self.mounted.ask(
+            "artifact.store", lambda: proposals.of_file(session, path, stored, fields), keeps_name=keeps_name
+        )
+        async with holding(self.lock):
             self.mounted.refresh()
-            path = self.path
-            if path is not None:
-                self._record(path, stored)
+            with asked as answer:
+                if self.path is None:
+                    return
+                if self._versions != versions:
+                    if answer is not None and not self._is_told:  # it was a hook's: nobody else tells of it
+                        answer.done(int(self.node.id.rpartition(":")[2]))
+                        self._is_told = True
+                    return
+                self._is_told = True
+                if answer is not None and answer.name is not None:
+                    self._record_elsewhere(self.path, stored, head)
+                else:
+                    self._record(self.path, stored, head, is_all=self._writes == writes)
 
     async def _finish(self) -> Stored:
         assert self._staged is not None
@@ -318,9 +370,34 @@ class ArtifactFile(ArtifactInode):
             return self._staged.finish()
         return await in_worker(self._staged.finish)
 
-    def _record(self, path: str, stored: Stored) -> None:
-        node, mounted, staged = self.node, self.mounted, self._staged
-        assert staged is not None
+    def _head(self) -> bytes:
+        return b"" if self._staged is None else self._staged.pread(SNIFFED_BYTES, 0)
+
+    def _record_elsewhere(self, path: str, stored: Stored, head: bytes) -> None:
+        """Record it under the other name that hooks gave it; under its own it is as it was, or gone."""
+        node, mounted = self.node, self.mounted
+        made = mounted.session.artifacts.put(
+            path,
+            stored,
+            head=head,
+            make_parents=False,
+            mode=stat.S_IMODE(self.value("mode")),
+            uid=self.value("uid"),
+            gid=self.value("gid"),
+            mtime_ns=self.pending.get("mtime_ns", node.mtime_ns),
+            created_by=node.created_by,
+        )
+        self._versions += 1
+        self.give_up()
+        mounted.made_elsewhere(made)
+
+    def _record(self, path: str, stored: Stored, head: bytes | None = None, *, is_all: bool = True) -> None:
+        """Record a version.
+
+        Args:
+            is_all: There is nothing newer that has been written and not recorded.
+        """
+        node, mounted = self.node, self.mounted
         is_new = not node.id
         fields = dict(self.pending)
         if is_new:
@@ -331,15 +408,19 @@ class ArtifactFile(ArtifactInode):
             path,
             stored,
             # A type that somebody set, or that was found before, stays.
-            head=staged.pread(SNIFFED_BYTES, 0) if is_new or node.mime_type is None else None,
+            head=(head or self._head()) if is_new or node.mime_type is None else None,
             ino=node.ino,
             make_parents=False,
             ctime_ns=max(node.ctime_ns, self.touched_ns),
             **fields,
         )
+        self._versions += 1
+        self.cached = None
+        if not is_all:
+            mounted.stored_through(self)
+            return
         self.pending = _NOTHING
         self.dirty = self.written = False
-        self.cached = None
         self._as_opened = Content(node.oid, node.size, node.mtime_ns)
         self._begun_from = node.oid
         self._end_keeping()

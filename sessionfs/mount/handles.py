@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from pyfuse3 import FUSEError
@@ -68,7 +68,7 @@ class TextHandle(Handle):
         self,
         inode: Inode,
         content: bytes,
-        store: Callable[[bytes], None],
+        store: Callable[[bytes], Awaitable[None]],
         *,
         flags: int,
         at_newline: bool = False,
@@ -102,7 +102,7 @@ class TextHandle(Handle):
         self._content[start:end] = data
         self._dirty = True
         if self._at_newline and data.endswith(b"\n"):
-            self._give()
+            await self._give()
         return len(data)
 
     async def truncate(self, size: int, caller: Caller) -> None:
@@ -112,11 +112,11 @@ class TextHandle(Handle):
 
     async def flush(self) -> None:
         if self._dirty:
-            self._give()
+            await self._give()
 
     async def sync(self) -> None:
         await self.flush()
 
-    def _give(self) -> None:
+    async def _give(self) -> None:
         self._dirty = False
-        self._store(bytes(self._content))
+        await self._store(bytes(self._content))

@@ -89,6 +89,11 @@ class Inode:
     def refresh(self) -> None:
         """Take in what other processes did; called before every request."""
 
+    must_load = False  # nobody has looked into it yet, and hooks have to be asked before somebody does
+
+    async def load(self) -> None:
+        """Ask the hooks that have to be asked before anything in it is looked at."""
+
     def entered(self) -> None:
         """The kernel knows it now."""
 
@@ -142,19 +147,19 @@ class Inode:
         """Make *name* in it another name of *inode*."""
         raise error(errno.EPERM)
 
-    def make_directory(self, name: bytes, mode: int, caller: Caller) -> Inode:
+    async def make_directory(self, name: bytes, mode: int, caller: Caller) -> Inode:
         """Make a directory."""
         raise error(errno.EPERM)
 
-    def make_symlink(self, name: bytes, target: bytes, caller: Caller) -> Inode:
+    async def make_symlink(self, name: bytes, target: bytes, caller: Caller) -> Inode:
         """Make a symbolic link."""
         raise error(errno.EPERM)
 
-    def remove(self, name: bytes) -> None:
+    async def remove(self, name: bytes) -> None:
         """Unlink what is not a directory."""
         raise error(errno.EPERM)
 
-    def remove_directory(self, name: bytes) -> None:
+    async def remove_directory(self, name: bytes) -> None:
         """Remove an empty directory."""
         raise error(errno.EPERM)
 
@@ -186,11 +191,11 @@ class Inode:
         """Return the value of one."""
         raise error(errno.ENODATA if name.startswith(b"user.") else errno.ENOTSUP)
 
-    def set_xattr(self, name: bytes, value: bytes) -> None:
+    async def set_xattr(self, name: bytes, value: bytes) -> None:
         """Set one."""
         raise error(errno.EPERM if name.startswith(b"user.") else errno.ENOTSUP)
 
-    def remove_xattr(self, name: bytes, caller: Caller) -> None:
+    async def remove_xattr(self, name: bytes, caller: Caller) -> None:
         """Remove one."""
         raise error(errno.ENODATA if name.startswith(b"user.") else errno.ENOTSUP)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from sessionfs.artifacts import Applied, Directory, Node
@@ -9,6 +10,7 @@ from sessionfs.log import Record
 from sessionfs.mount.artifacts import ArtifactInode, ArtifactSymlink
 from sessionfs.mount.directories import ArtifactDirectory
 from sessionfs.mount.files import ArtifactFile
+from sessionfs.mount.hooks import NO_HOOKS, MountHooks
 from sessionfs.mount.inodes import Caller, InodeTable, hash_number
 from sessionfs.mount.times import UnrecordedTimes
 from sessionfs.store.artifacts import encode_attributes
@@ -17,6 +19,7 @@ from sessionfs.store.store import Store
 
 if TYPE_CHECKING:
     from sessionfs.mount.changes import Invalidator
+    from sessionfs.mount.hooks import Asked, Describe
     from sessionfs.mount.keeper import Keeper
 
 
@@ -30,12 +33,14 @@ class MountedSession:
         inodes: InodeTable,
         invalidator: Invalidator,
         keeper: Keeper,
+        hooks: MountHooks,
         root_parent: int,
     ) -> None:
         self.store = store
         self.session = session
         self.inodes = inodes
         self.keeper = keeper
+        self.hooks = hooks
         self.clock = store.clock
         self.root_parent = root_parent  # the number of the session's directory, which holds artifacts/
         self.known: dict[Node, ArtifactInode] = {}
@@ -54,6 +59,21 @@ class MountedSession:
         self.session.refresh()
         if self.session.tree is not self._tree:
             self._rebind()
+
+    async def ask(
+        self, point: str, describe: Describe, *, keeps_name: bool = False
+    ) -> AbstractContextManager[Asked | None]:
+        """Ask the hooks of *point*; see :meth:`MountHooks.ask`. What others did meanwhile has been taken in.
+
+        Raises:
+            HookVeto, HookFailed: It must not be done.
+            NoSuchSession: The session was deleted.
+        """
+        if not self.hooks.are_at(point):
+            return NO_HOOKS
+        asked = await self.hooks.ask(self.session, point, describe, keeps_name=keeps_name)
+        self.refresh()
+        return asked
 
     # Inodes
 
@@ -155,6 +175,13 @@ class MountedSession:
         content_changed = record.type == "artifact.stored"
         self._invalidate(applied.node, content=content_changed)
         self._invalidate(applied.removed, content=False)
+
+    def made_elsewhere(self, node: Node) -> None:
+        """Note that *node* was made, or got another version, under a name that nobody asked for."""
+        if node.parent is not None:
+            self.changed(node.parent)
+            self.invalidate_entry(node.parent, node.name)
+        self._invalidate(node, content=True)
 
     def stored_through(self, inode: ArtifactFile) -> None:
         """Note a new version that came through *inode*; if that is retired, others have to hear of it."""

@@ -1,8 +1,9 @@
 """The virtual part of the tree: everything but ``artifacts/``. What a session's directory holds is one table.
 
-    /sessions/<id>/{artifacts,state,events,session.json,status,parent,children}
+    /sessions/<id>/{artifacts,state,events,session.json,status,checkpoints,at,versions,parent,children}
     /by-name /by-tag/<tag> /by-status/<status> /by-date/<yyyy-mm-dd>      symlinks to sessions
     /objects/<oid>                                                        found by name, not listed
+    /find/<query>/                                                        links to artifacts; see ``find``
 
 A virtual inode has a path, from which its number comes. It is made anew at each look-up unless the kernel knows it.
 The kernel keeps neither its attributes nor the names in it, which change with every record and are cheap to ask for -
@@ -33,6 +34,9 @@ from sessionfs.mount.inodes import (
 )
 from sessionfs.objects import NoSuchObject
 from sessionfs.oid import ObjectId, is_oid
+from sessionfs.sessions import Created, check_id
+from sessionfs.store import proposals
+from sessionfs.store.session import Session
 
 if TYPE_CHECKING:
     from sessionfs.mount.view import View
@@ -282,25 +286,35 @@ class Sessions(Folder):
         except InvalidInput:
             return None  # no session can be called so
 
-    def make_directory(self, name: bytes, mode: int, caller: Caller) -> Inode:
+    async def make_directory(self, name: bytes, mode: int, caller: Caller) -> Inode:
         if self.view.only is not None:
             raise error(errno.EPERM)
-        self.view.store.create_session(session_id=os.fsdecode(name), uid=caller.uid, gid=caller.gid)
+        session_id = check_id(os.fsdecode(name))
+        with await self.view.hooks.ask(
+            None, "session.create", lambda: proposals.of_new_session(Created(id=session_id))
+        ):
+            self.view.store.create_session(session_id=session_id, uid=caller.uid, gid=caller.gid)
         made = self.lookup(name)
         if made is None:
             raise error(errno.ENOENT)
         return made
 
-    def remove_directory(self, name: bytes) -> None:
+    async def remove_directory(self, name: bytes) -> None:
         if self.lookup(name) is None:
             raise error(errno.ENOENT)
         if self.view.only is not None:
             raise error(errno.EPERM)
         mounted = self.view.mounted(os.fsdecode(name))
-        if mounted.session.tree.root.entries():
-            raise error(errno.ENOTEMPTY)
-        self.view.store.delete_session(mounted.session.id)
+        _check_without_artifacts(mounted.session)
+        with await mounted.ask("session.delete", lambda: proposals.of_session(mounted.session)):
+            _check_without_artifacts(mounted.session)
+            self.view.store.delete_session(mounted.session.id)
         self.view.forget_session(mounted.session.id)
+
+
+def _check_without_artifacts(session: Session) -> None:
+    if session.tree.root.entries():
+        raise error(errno.ENOTEMPTY)
 
 
 def virtual_number(path: str) -> int:

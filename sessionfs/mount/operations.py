@@ -29,6 +29,8 @@ from pyfuse3 import (
 
 from sessionfs.artifacts.names import MAX_NAME_BYTES
 from sessionfs.errors import Error, from_os_error
+from sessionfs.mount.acting import NOBODY, Asker, Askers, asker_now
+from sessionfs.mount.bursts import Bursts
 from sessionfs.mount.handles import Handle
 from sessionfs.mount.inodes import Caller, Inode, known_seconds
 from sessionfs.mount.loop import in_worker
@@ -36,6 +38,7 @@ from sessionfs.mount.stats import kind_of
 from sessionfs.mount.view import View
 from sessionfs.mount.xattrs import USER
 from sessionfs.sessions import BadTransition
+from sessionfs.store.operation import follow
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +91,30 @@ def answered(
     return cast("Callable[Concatenate[Operations, _P], Coroutine[Any, Any, _R]]", wrapper)
 
 
+def acting(
+    handler: Callable[Concatenate[Operations, _P], Coroutine[Any, Any, _R]],
+) -> Callable[Concatenate[Operations, _P], Coroutine[Any, Any, _R]]:
+    """Record what a handler changes on behalf of the process that asks, or that opened what it asks about."""
+
+    @functools.wraps(handler)
+    async def wrapper(self: Operations, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        request = args[-1]
+        if isinstance(request, RequestContext):
+            pid = request.pid
+            asker = await self._askers.of(pid)
+        else:
+            handle = cast(int, args[0])
+            pid = self._openers.get(handle, 0)
+            asker = self._on_behalf.get(handle, NOBODY)
+        follow(self._bursts.of(pid))  # until the next request in this task
+        if asker == NOBODY:
+            return await handler(self, *args, **kwargs)
+        with asker.acting():
+            return await handler(self, *args, **kwargs)
+
+    return cast("Callable[Concatenate[Operations, _P], Coroutine[Any, Any, _R]]", wrapper)
+
+
 class OpenDirectory:
     """An open directory: its names as they were when it was last read from the beginning."""
 
@@ -111,6 +138,10 @@ class Operations(pyfuse3.Operations):
         self._handles: dict[int, Handle] = {}
         self._directories: dict[int, OpenDirectory] = {}
         self._last_handle = 0
+        self._askers = Askers(view.hooks.key)
+        self._bursts = Bursts()
+        self._openers: dict[int, int] = {}  # pids by handle
+        self._on_behalf: dict[int, Asker] = {}  # by handle: what its opener was started with
 
     def _at(self, number: int) -> Inode:
         """Return an inode, up to date with what other processes did."""
@@ -118,9 +149,12 @@ class Operations(pyfuse3.Operations):
         inode.refresh()
         return inode
 
-    def _add(self, handle: Handle) -> FileInfo:
+    def _add(self, handle: Handle, asker: Asker, pid: int) -> FileInfo:
         self._last_handle += 1
+        self._openers[self._last_handle] = pid
         self._handles[self._last_handle] = handle
+        if asker != NOBODY:
+            self._on_behalf[self._last_handle] = asker
         return FileInfo(fh=FileHandleT(self._last_handle), direct_io=handle.direct_io, keep_cache=handle.keep_cache)
 
     # Names and attributes
@@ -128,6 +162,8 @@ class Operations(pyfuse3.Operations):
     @answered
     async def lookup(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> EntryAttributes:
         parent = self._at(parent_inode)
+        if parent.must_load:
+            await self._load(parent, ctx)
         found = parent.lookup(name)
         if found is not None:
             return self._inodes.remember(found)
@@ -136,6 +172,10 @@ class Operations(pyfuse3.Operations):
         missing = EntryAttributes()
         missing.entry_timeout = known_seconds(parent.missing_seconds)
         return missing  # number 0: the kernel remembers that there is nothing
+
+    async def _load(self, inode: Inode, ctx: RequestContext) -> None:
+        with (await self._askers.of(ctx.pid)).acting():
+            await inode.load()
 
     async def forget(self, inode_list: Sequence[tuple[InodeT, int]]) -> None:
         started_ns = perf_counter_ns()
@@ -148,6 +188,7 @@ class Operations(pyfuse3.Operations):
         return self._at(inode).attributes()
 
     @answered
+    @acting
     async def setattr(
         self,
         inode: InodeT,
@@ -176,11 +217,13 @@ class Operations(pyfuse3.Operations):
     # Making, renaming, removing
 
     @answered
+    @acting
     async def mkdir(self, parent_inode: InodeT, name: FileNameT, mode: ModeT, ctx: RequestContext) -> EntryAttributes:
-        made = self._at(parent_inode).make_directory(name, mode, _caller(ctx))
+        made = await self._at(parent_inode).make_directory(name, mode, _caller(ctx))
         return self._inodes.remember(made)
 
     @answered
+    @acting
     async def mknod(
         self, parent_inode: InodeT, name: FileNameT, mode: ModeT, rdev: int, ctx: RequestContext
     ) -> EntryAttributes:
@@ -188,13 +231,15 @@ class Operations(pyfuse3.Operations):
         return self._inodes.remember(made)
 
     @answered
+    @acting
     async def symlink(
         self, parent_inode: InodeT, name: FileNameT, target: FileNameT, ctx: RequestContext
     ) -> EntryAttributes:
-        made = self._at(parent_inode).make_symlink(name, target, _caller(ctx))
+        made = await self._at(parent_inode).make_symlink(name, target, _caller(ctx))
         return self._inodes.remember(made)
 
     @answered
+    @acting
     async def link(
         self, inode: InodeT, new_parent_inode: InodeT, new_name: FileNameT, ctx: RequestContext
     ) -> EntryAttributes:
@@ -203,14 +248,17 @@ class Operations(pyfuse3.Operations):
         return self._inodes.remember(found)
 
     @answered
+    @acting
     async def unlink(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
-        self._at(parent_inode).remove(name)
+        await self._at(parent_inode).remove(name)
 
     @answered
+    @acting
     async def rmdir(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
-        self._at(parent_inode).remove_directory(name)
+        await self._at(parent_inode).remove_directory(name)
 
     @answered
+    @acting
     async def rename(
         self,
         parent_inode_old: InodeT,
@@ -231,16 +279,21 @@ class Operations(pyfuse3.Operations):
     # Files
 
     @answered
+    @acting
     async def create(
         self, parent_inode: InodeT, name: FileNameT, mode: ModeT, flags: FlagT, ctx: RequestContext
     ) -> tuple[FileInfo, EntryAttributes]:
         inode, handle = await self._at(parent_inode).create(name, mode, flags, _caller(ctx))
         entry = self._inodes.remember(inode)
-        return self._add(handle), entry
+        return self._add(handle, asker_now(), ctx.pid), entry
 
     @answered
     async def open(self, inode: InodeT, flags: FlagT, ctx: RequestContext) -> FileInfo:
-        return self._add(await self._at(inode).open(flags, _caller(ctx)))
+        view = self._view
+        may_record = flags & (os.O_ACCMODE | os.O_TRUNC) or view.store.config.audit_reads or view.hooks.watch_reads
+        asker = await self._askers.of(ctx.pid) if may_record else NOBODY
+        with asker.acting():
+            return self._add(await self._at(inode).open(flags, _caller(ctx)), asker, ctx.pid)
 
     @answered
     async def read(self, fh: FileHandleT, off: int, size: int) -> bytes:
@@ -251,23 +304,33 @@ class Operations(pyfuse3.Operations):
         return await self._handles[fh].write(off, buf)
 
     @answered
+    @acting
     async def flush(self, fh: FileHandleT) -> None:
         await self._handles[fh].flush()
 
     @answered
+    @acting
     async def fsync(self, fh: FileHandleT, datasync: bool) -> None:
         await self._handles[fh].sync()
 
     @answered
+    @acting
     async def release(self, fh: FileHandleT) -> None:
-        await self._handles.pop(fh).release()
+        try:
+            await self._handles.pop(fh).release()
+        finally:
+            self._on_behalf.pop(fh, None)
+            self._openers.pop(fh, None)
 
     # Directories
 
     @answered
     async def opendir(self, inode: InodeT, ctx: RequestContext) -> FileHandleT:
+        found = self._at(inode)
+        if found.must_load:
+            await self._load(found, ctx)
         self._last_handle += 1
-        self._directories[self._last_handle] = OpenDirectory(self._at(inode))
+        self._directories[self._last_handle] = OpenDirectory(found)
         return FileHandleT(self._last_handle)
 
     @answered
@@ -319,12 +382,14 @@ class Operations(pyfuse3.Operations):
         return [XAttrNameT(name) for name in self._at(inode).xattr_names()]
 
     @answered
+    @acting
     async def setxattr(self, inode: InodeT, name: XAttrNameT, value: bytes, ctx: RequestContext) -> None:
-        self._at(inode).set_xattr(name, value)
+        await self._at(inode).set_xattr(name, value)
 
     @answered
+    @acting
     async def removexattr(self, inode: InodeT, name: XAttrNameT, ctx: RequestContext) -> None:
-        self._at(inode).remove_xattr(name, _caller(ctx))
+        await self._at(inode).remove_xattr(name, _caller(ctx))
 
     # The whole
 

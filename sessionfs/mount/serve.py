@@ -34,8 +34,8 @@ from sessionfs.store.store import Store
 
 log = logging.getLogger(__name__)
 
-# How many requests may wait for workers at once.
-MAX_TASKS = 16
+# How many requests may wait at once: for workers, and for hooks, which make requests themselves.
+MAX_TASKS = 256
 
 # The last one comes when the terminal of a mount in the foreground closes.
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -148,12 +148,14 @@ async def _serve(view: View, invalidator: Invalidator, watcher: Watcher | None, 
             if watcher is not None:
                 nursery.start_soon(watcher.watch, view.session_changed)
             nursery.start_soon(view.keeper.run, view)
+            nursery.start_soon(view.hooks.run)
             nursery.start_soon(_announce, ready)
             await pyfuse3.main(max_tasks=MAX_TASKS)
             nursery.cancel_scope.cancel()
     finally:
         with trio.CancelScope(shield=True):
             await store_everything(view)
+            await view.hooks.finish()
             view.keeper.close()
     invalidator.stop()
 

@@ -12,48 +12,19 @@ from sessionfs.clock import parse_time
 from sessionfs.mount import session_xattrs
 from sessionfs.mount.handles import BytesHandle, Handle, TextHandle
 from sessionfs.mount.inodes import KNOWN_SECONDS, Caller, Inode, error
-from sessionfs.mount.namespace import (
-    WRITABLE_DIRECTORY,
-    WRITABLE_FILE,
-    Folder,
-    Virtual,
-    link_to,
-)
+from sessionfs.mount.moments import Checkpoints, Moments
+from sessionfs.mount.namespace import WRITABLE_DIRECTORY, WRITABLE_FILE, Virtual, link_to
+from sessionfs.mount.of_session import OfSession, OfSessionFolder
+from sessionfs.mount.versions import Versions
+from sessionfs.sessions import parse_status
 from sessionfs.state import check_key, parse_value
+from sessionfs.store import proposals
+from sessionfs.store.session import checked_changes
 
 if TYPE_CHECKING:
-    from sessionfs.mount.mounted import MountedSession
     from sessionfs.mount.view import View
 
 _MAX_STATUS_BYTES = 64
-
-
-class OfSession(Virtual):
-    """What belongs to one session; its path is ``sessions/<id>/…``."""
-
-    def __init__(self, view: View, path: str) -> None:
-        super().__init__(view, path)
-        self._session_id = path.split("/")[1]
-
-    @property
-    def mounted(self) -> MountedSession:
-        """The session: not kept, because another one may have the same id later."""
-        return self.view.mounted(self._session_id)
-
-    @property
-    def name(self) -> str:
-        """Its name in its directory."""
-        return self.path.rpartition("/")[2]
-
-    def refresh(self) -> None:
-        self.mounted.refresh()
-
-    def changed_ns(self) -> int:
-        return parse_time(self.mounted.session.fold.fields.updated_at)
-
-
-class OfSessionFolder(OfSession, Folder):
-    """A directory in it."""
 
 
 class SessionDirectory(OfSessionFolder):
@@ -80,16 +51,32 @@ class SessionDirectory(OfSessionFolder):
     def xattr(self, name: bytes) -> bytes:
         return session_xattrs.get(self.mounted.session.info(), name)
 
-    def set_xattr(self, name: bytes, value: bytes) -> None:
-        self._update(session_xattrs.changes_to_set(self.mounted.session.info(), name, value))
+    async def set_xattr(self, name: bytes, value: bytes) -> None:
+        await self._update(session_xattrs.changes_to_set(self.mounted.session.info(), name, value))
 
-    def remove_xattr(self, name: bytes, caller: Caller) -> None:
-        self._update(session_xattrs.changes_to_remove(self.mounted.session.info(), name))
+    async def remove_xattr(self, name: bytes, caller: Caller) -> None:
+        await self._update(session_xattrs.changes_to_remove(self.mounted.session.info(), name))
 
-    def _update(self, changes: dict[str, Any]) -> None:
+    async def _update(self, changes: dict[str, Any]) -> None:
         if changes:
-            self.mounted.session.update(**changes)
-            self.view.overview.changed(self.mounted.session.id)
+            session = self.mounted.session
+            with await self.mounted.ask(
+                "session.update", lambda: proposals.of_session(session, lambda _: checked_changes(changes))
+            ):
+                session.update(**changes)
+            self.view.overview.changed(session.id)
+
+    @property
+    def must_load(self) -> bool:  # type: ignore[override]
+        session = self.mounted.session
+        if not session.is_loaded and not self.view.hooks.are_at("session.load"):
+            session.is_loaded = True
+        return not session.is_loaded
+
+    async def load(self) -> None:
+        mounted = self.mounted
+        with await mounted.ask("session.load", lambda: proposals.of_session(mounted.session)):
+            self.view.store.load(mounted.session)
 
 
 class InfoFile(OfSession):
@@ -126,10 +113,12 @@ class StatusFile(OfSession):
     def _content(self) -> bytes:
         return self.mounted.session.status.value.encode() + b"\n"
 
-    def _move(self, content: bytes) -> None:
+    async def _move(self, content: bytes) -> None:
         self.refresh()
-        self.mounted.session.set_status(content.decode("utf-8", "replace").strip())
-        self.view.overview.changed(self.mounted.session.id)
+        session, new = self.mounted.session, parse_status(content.decode("utf-8", "replace").strip())
+        with await self.mounted.ask(proposals.STEPS[new], lambda: proposals.of_step(session, new, None)):
+            session.set_status(new.value)
+        self.view.overview.changed(session.id)
 
 
 class EventsFile(OfSession):
@@ -182,8 +171,10 @@ class StateFolder(OfSessionFolder):
         file = self.child(check_key(_text(name)), StateFile)
         return file, await file.open(flags, caller)
 
-    def remove(self, name: bytes) -> None:
-        self.mounted.session.values.delete(_text(name))
+    async def remove(self, name: bytes) -> None:
+        session, key = self.mounted.session, _text(name)
+        with await self.mounted.ask("state.change", lambda: proposals.of_value(session, key, None)):
+            session.values.delete(key)
 
     async def rename(self, name: bytes, target: Inode, new_name: bytes, *, replace: bool) -> None:
         if not isinstance(target, StateFolder) or target.mounted is not self.mounted:
@@ -191,9 +182,19 @@ class StateFolder(OfSessionFolder):
         session, key, new_key = self.mounted.session, _text(name), check_key(_text(new_name))
         if new_key in session.fold.state and not replace:
             raise error(errno.EEXIST)
-        if new_key != key:
-            with session.writing():
+        if new_key == key:
+            return
+        value = session.fold.state.get_json(key)
+        setting = await self.mounted.ask("state.change", lambda: proposals.of_value(session, new_key, value))
+        try:
+            deleting = await self.mounted.ask("state.change", lambda: proposals.of_value(session, key, None))
+        except BaseException:
+            with setting:  # records what hooks did
+                raise
+        with session.writing():
+            with setting:
                 session.values.set_json(new_key, session.fold.state.get_json(key))
+            with deleting:
                 session.values.delete(key)
 
 
@@ -223,8 +224,10 @@ class StateFile(OfSession):
         state = self.mounted.session.fold.state
         return state.get_json(self.name) + b"\n" if self.name in state else b""
 
-    def _set(self, content: bytes) -> None:
-        self.mounted.session.values.set_json(self.name, parse_value(content))
+    async def _set(self, content: bytes) -> None:
+        session, value = self.mounted.session, parse_value(content)
+        with await self.mounted.ask("state.change", lambda: proposals.of_value(session, self.name, value)):
+            session.values.set_json(self.name, value)
 
 
 class Children(OfSessionFolder):
@@ -263,6 +266,9 @@ SESSION_ENTRIES: dict[str, Callable[[SessionDirectory, str], Inode | None]] = {
     "events": _of_kind(EventsFile),
     "session.json": _of_kind(InfoFile),
     "status": _of_kind(StatusFile),
+    "checkpoints": _of_kind(Checkpoints),
+    "at": _of_kind(Moments),
+    "versions": _of_kind(Versions),
     "parent": _parent,
     "children": _of_kind(Children),
 }

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from sessionfs.errors import NotFound
 from sessionfs.mount.changes import Invalidator
 from sessionfs.mount.files import ArtifactFile
+from sessionfs.mount.find import Find
+from sessionfs.mount.hooks import MountHooks
 from sessionfs.mount.inodes import Inode, InodeTable
 from sessionfs.mount.keeper import Keeper
 from sessionfs.mount.mounted import MountedSession
@@ -25,6 +27,7 @@ _ALL_ENTRIES: dict[str, Callable[[View, str], Virtual]] = {
     "by-status": ByKey,
     "by-date": ByKey,
     "objects": Objects,
+    "find": Find,
 }
 
 
@@ -38,6 +41,7 @@ class View:
             only: The one session that can be reached; None for all, and the store's objects.
         """
         self.store = store
+        self.hooks = MountHooks(store)
         self.only = only
         self.inodes = InodeTable()
         self.overview = Overview(store)
@@ -106,7 +110,7 @@ class View:
             session.log.rest()
             session.open()
         above = virtual_number(f"sessions/{session_id}")
-        mounted = MountedSession(self.store, session, self.inodes, self._invalidator, self.keeper, above)
+        mounted = MountedSession(self.store, session, self.inodes, self._invalidator, self.keeper, self.hooks, above)
         self._mounted[session_id] = mounted
         return mounted
 

@@ -189,3 +189,17 @@ def test_a_terminal_sees_a_table_and_for_many_a_sum(q4):
         q4.write(f"many/{number}", "x")
     assert q4("artifact", "put", "@", "many", terminal=True).out == "21 artifacts stored, 21 B\n"
     assert len(q4.ok("artifact", "put", "@", "many").lines) == 21
+
+
+def test_compare_and_swap(q4):
+    q4.write("f", "1")
+    q4.ok("artifact", "put", "@", "f", "--if-none-match")
+    assert "already" in q4.fails(5, "artifact", "put", "@", "f", "--if-none-match")
+    q4.write("f", "2")
+    assert q4.ok("artifact", "put", "@", "f", "--if-match", hash_bytes(b"1")).out.startswith("2\t1\t")
+    assert "decide anew" in q4.fails(5, "artifact", "put", "@", "f", "--if-match", hash_bytes(b"1"))
+    assert "64 hex digits" in q4.fails(2, "artifact", "put", "@", "f", "--if-match", "abcd")
+    q4.write("g", "1")
+    message = q4.fails(2, "artifact", "put", "@", "f", "g", "--if-match", hash_bytes(b"2"))
+    assert "single file" in message
+    assert q4.ok("artifact", "cat", "@", "f").raw == b"2"

@@ -62,3 +62,14 @@ def test_what_is_wrong(q4):
     q4.ok("session", "suspend")
     assert "is suspended" in q4.fails(4, "state", "set", "@", "k", "1")
     assert q4.ok("session", "show", "--json").json["state_count"] == 0
+
+
+def test_compare_and_swap(q4):
+    q4.ok("state", "set", "@", "step", "3", "--if-none-match")
+    q4.ok("state", "set", "@", "step", "4", "--if-match", "3")
+    assert "decide anew" in q4.fails(5, "state", "set", "@", "step", "5", "--if-match", "3")
+    assert "already" in q4.fails(5, "state", "set", "@", "step", "5", "--if-none-match")
+    assert q4.ok("state", "get", "@", "step").json == 4
+    q4.ok("state", "set", "@", "user", "--string", "ada")
+    q4.ok("state", "set", "@", "user", "--string", "bob", "--if-match", "ada")
+    assert "not JSON" in q4.fails(2, "state", "set", "@", "user", '"eve"', "--if-match", "bob")

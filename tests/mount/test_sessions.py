@@ -15,10 +15,18 @@ from sessionfs.oid import hash_bytes
 
 
 def test_what_there_is(mounted: Mount) -> None:
-    assert sorted(os.listdir(mounted.path)) == ["by-date", "by-name", "by-status", "by-tag", "objects", "sessions"]
+    assert sorted(os.listdir(mounted.path)) == [
+        "by-date",
+        "by-name",
+        "by-status",
+        "by-tag",
+        "find",
+        "objects",
+        "sessions",
+    ]
     assert os.listdir(mounted.path / "sessions") == ["one"]
     assert sorted(os.listdir(mounted.session_path)) == [
-        "artifacts", "children", "events", "session.json", "state", "status",
+        "artifacts", "at", "checkpoints", "children", "events", "session.json", "state", "status", "versions",
     ]  # fmt: skip
     run("ls", "-laR", mounted.path)
     assert run("find", mounted.path, "-name", "status") == f"{mounted.session_path}/status\n"

@@ -73,6 +73,6 @@ def test_a_tree_through_the_api_while_another_process_writes_through_the_mount(
         assert session.artifacts["m/log"].version == 60
         assert [session.artifacts.read(f"cli/{number}") for number in range(1, 7)] == [b"%d\n" % n for n in range(1, 7)]
         assert len(session.artifacts) == count + 301 + 6
-        assert [event["seq"] for event in session.events()] == list(range(session.event_count))
+        assert [event.seq for event in session.events()] == list(range(session.event_count))
     mounted.stop()
     assert list(check(Store(str(mounted.store_path)))) == []

@@ -57,9 +57,16 @@ class Bare:
     def append(self, log: Log, *values) -> list:
         """Append a record for each of *values*; return what others had appended."""
         with log.writing() as others:
-            log.append(self.clock, [draft(value) for value in values], actor="me")
+            for value in values:
+                log.append(self.clock, [draft(value)], actor="me")
         log.commit()
         return others
+
+    def append_together(self, log: Log, *values) -> None:
+        """Append a record for each of *values*, all of them or none."""
+        with log.writing():
+            log.append(self.clock, [draft(value) for value in values], actor="me")
+        log.commit()
 
     def torn(self) -> list[bytes]:
         """Return the tails that were set aside."""

@@ -355,8 +355,8 @@ def test_state_is_a_mapping_of_json(session):
     assert session.state.list("b") == ["b"] and "a" not in session.state and session.state.get("a") is None
     with pytest.raises(KeyError):
         session.state["a"]
-    changes = [event for event in session.events() if event["type"] == "state.changed"]
-    assert changes[-1]["data"] == {"key": "a", "old": 1}
+    changes = list(session.events("state.changed"))
+    assert changes[-1].data == {"key": "a", "old": 1}
 
 
 def test_null_is_a_value(session):
@@ -391,7 +391,7 @@ def test_eight_threads_lose_nothing(store, session):
     for thread in threads:
         thread.join()
     assert len(session.artifacts) == len(session.state) == 400
-    assert [event["seq"] for event in session.events()] == list(range(session.event_count))
+    assert [event.seq for event in session.events()] == list(range(session.event_count))
     assert list(check(store.core)) == []
 
 

@@ -113,6 +113,66 @@ def test_every_cut_of_the_last_record_is_set_aside(bare, log):
     assert sorted(bare.torn(), key=len) == [whole[start:end] for end in range(start + 1, len(whole))]
 
 
+def test_every_cut_of_records_that_were_appended_together_leaves_none_of_them(bare, log):
+    bare.append(log, 0, {"x": 1, "more": 5})  # data that look like the word they are told by
+    start = bare.log_path.stat().st_size
+    bare.append_together(log, *"abc")
+    whole = bare.log_path.read_bytes()
+    ends = [start + length for length in range(0, len(whole) - start, 17)]
+    lines = [place + 1 for place in range(start, len(whole)) if whole[place : place + 1] == b"\n"]
+    for end in sorted({*ends, *lines[:-1]}):
+        bare.log_path.write_bytes(whole[:end])
+        reader = bare.log()
+        assert len(reader.read_new()) == 2 and reader.damage is None
+        assert [record.seq for _, record in bare.log().lines()] == [0, 1]
+        bare.append(bare.log(), "new")
+        assert values_of(bare.log().read_new())[2:] == ["new"]
+    assert whole[start : lines[1]] in bare.torn()
+    bare.log_path.write_bytes(whole)
+    assert values_of(bare.log().read_new())[2:] == [*"abc"]
+    assert len(list(bare.log().lines())) == 5
+
+
+def test_a_reader_sees_records_that_were_appended_together_all_at_once(bare, log):
+    bare.append(log, 0)
+    start = bare.log_path.stat().st_size
+    bare.append_together(log, *range(1, 200))
+    whole = bare.log_path.read_bytes()
+    bare.log_path.write_bytes(whole[:start])
+    reader = bare.log()
+    assert values_of(reader.read_new()) == [0]
+    for end in range(start + 1, len(whole), 1999):  # as it grows while it is being written
+        bare.log_path.write_bytes(whole[:end])
+        assert reader.read_new() == []
+    bare.log_path.write_bytes(whole)
+    assert values_of(reader.read_new()) == [*range(1, 200)]
+    bare.append_together(log, "x", "y")
+    assert values_of(reader.read_new()) == ["x", "y"]
+
+
+def test_records_that_are_longer_than_one_reading_count_together(bare, log):
+    bare.append_together(log, *(f"{number:050000}" for number in range(100)))  # 5 MB
+    assert len(bare.log().read_new()) == 100
+    content = bare.log_path.read_bytes()
+    bare.log_path.write_bytes(content[: content.rindex(b"\n", 0, -1) + 1])
+    assert bare.log().read_new() == [] == list(bare.log().lines())
+    bare.append(bare.log(), 1)
+    assert values_of(bare.log().read_new()) == [1]
+
+
+def test_damage_in_records_that_were_appended_together_is_named(bare, log):
+    bare.append(log, 0)
+    bare.append_together(log, *range(1, 5))
+    content = bytearray(bare.log_path.read_bytes())
+    offset = sum(map(len, content.splitlines(keepends=True)[:3]))
+    content[offset + 20] ^= 1
+    bare.log_path.write_bytes(content)
+    other = bare.log()
+    assert values_of(other.read_new()) == [0]
+    with pytest.raises(CorruptLog, match=f"record 3, at byte {offset}"), other.writing():
+        pass
+
+
 def test_a_record_as_long_as_the_torn_tail_before_it_is_neither_missed_nor_cut_off(bare, log):
     bare.append(log, 0)
     length = bare.log_path.stat().st_size

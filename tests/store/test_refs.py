@@ -20,9 +20,17 @@ class Ref(Bare):
         self.file = path / "sessions" / "s" / "r"
         self.file.parent.mkdir(exist_ok=True)
 
-    def update(self, value, *, expected=None, actor="me"):
+    def update(self, value, *, expected=None, actor="me", message=""):
         refs.update(
-            self.disk, self.clock, self.unsynced, self.mode, str(self.file), value, actor=actor, expected=expected
+            self.disk,
+            self.clock,
+            self.unsynced,
+            self.mode,
+            str(self.file),
+            value,
+            actor=actor,
+            expected=expected,
+            message=message,
         )
 
     def read(self):
@@ -44,6 +52,19 @@ def test_a_ref_is_what_it_was_last_moved_to(ref):
     assert ref.read() == B
     assert [(entry.value, entry.actor) for entry in ref.history()] == [(A, "me"), (B, "uid:7")]
     assert ref.file.read_text().splitlines()[1] == f"{B} 2026-11-20T22:44:01.001000000Z uid:7"
+
+
+def test_a_ref_carries_a_message_in_its_line(ref):
+    message = 'größer, "quoted"\nand\ttabs \u2028 \x00'
+    ref.update(A, message=message)
+    ref.update(B)
+    assert [entry.message for entry in ref.history()] == [message, ""]
+    assert refs.newest(ref.disk, str(ref.file)).value == B and ref.file.read_bytes().count(b"\n") == 2
+    with pytest.raises(refs.BadMessage, match="at most 4096"):
+        ref.update(A, message="x" * 4096)
+    with pytest.raises(refs.BadMessage, match="Unicode"):
+        ref.update(A, message="\udc80")
+    assert ref.read() == B and len(ref.history()) == 2
 
 
 def test_a_ref_can_be_deleted_and_made_again(ref):
@@ -81,7 +102,16 @@ def test_a_torn_tail_is_no_value_and_is_cut_off(ref, tail):
 
 
 @pytest.mark.parametrize(
-    "line", [b"garbage\n", b"../x 2026-11-20T22:44:01.000000000Z me\n", b"\n", b"a b c d\n", b"\xff\n"]
+    "line",
+    [
+        b"garbage\n",
+        b"../x 2026-11-20T22:44:01.000000000Z me\n",
+        b"\n",
+        b"a b c d\n",
+        b"\xff\n",
+        A.encode() + b" 2026-11-20T22:44:01.000000000Z me not quoted\n",
+        A.encode() + b" 2026-11-20T22:44:01.000000000Z me 5\n",
+    ],
 )
 def test_a_damaged_line_is_named(ref, line):
     ref.update(A)

@@ -7,12 +7,14 @@ the background is left out, except in the row that says so.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from statistics import fmean
 from typing import Any
@@ -73,6 +75,59 @@ def append_event(place: str, *, full: bool = False) -> Side:
     """Append an event of about 300 bytes to an open session."""
     store, session = open_session(place, full=full)
     return Side(lambda _: session.record("tool.invoked", EVENT), close=lambda: let_go(store))
+
+
+def append_correlated_event(place: str) -> Side:
+    """Append the same inside a block of work: with a correlation id, a cause and a traceparent."""
+    store, session = open_session(place)
+    inside = ExitStack()
+    inside.enter_context(sessionfs.correlate(trace="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"))
+    inside.enter_context(session.agent("bench"))
+
+    def close() -> None:
+        inside.close()
+        let_go(store)
+
+    return Side(lambda _: session.record("tool.invoked", EVENT), close=close)
+
+
+def record_block(place: str) -> Side:
+    """Record a call of a tool by a block around it."""
+    store, session = open_session(place)
+
+    def call(_: int) -> None:
+        with session.tool("search", {"query": "x" * 40}) as running:
+            running.result = "y" * 40
+
+    return Side(call, close=lambda: let_go(store))
+
+
+def read_last_events(place: str) -> Side:
+    """Read the last 10 of 10,000 events."""
+    store, session = open_session(place)
+    _write_ten_thousand(session)
+    return Side(lambda _: list(session.events(reverse=True, limit=10)), close=lambda: let_go(store))
+
+
+def raw_read_last_events(place: str) -> Side:
+    """By hand: open the log, read its last 64 KiB, decode the last 10 lines, close."""
+    store, session = open_session(place)
+    _write_ten_thousand(session)
+
+    def read(_: int) -> list[Any]:
+        fd = os.open(session.core.log.path, os.O_RDONLY | os.O_CLOEXEC)
+        lines = os.pread(fd, 64 << 10, os.lseek(fd, 0, os.SEEK_END) - (64 << 10)).splitlines()
+        os.close(fd)
+        return [json.loads(line) for line in lines[-10:]]
+
+    return Side(read, close=lambda: let_go(store))
+
+
+def _write_ten_thousand(session: Session) -> None:
+    with session.core.writing():
+        for _ in range(9_999):
+            session.record("tool.invoked", EVENT)
+    session.save()
 
 
 def raw_append_event(place: str, *, full: bool = False) -> Side:
@@ -176,7 +231,7 @@ def open_log(place: str, *, write: Callable[[Session], object]) -> Side:
     write(session)
 
     def open_fresh(_: int) -> Any:
-        opened = store.core._new_session(session.id)
+        opened = store.core.unread(session.id)
         opened.open()
         return opened
 
@@ -380,6 +435,9 @@ _raw_put_full = partial(raw_put_small, full=True)
 ROWS = (
     Row("create a session", create_session, raw_create_session, at_most_times(2), calls=200),
     Row("append an event", append_event, raw_append_event, at_most_times(4), calls=2000),
+    Row("append an event with correlation", append_correlated_event, raw_append_event, at_most_times(4), calls=2000),
+    Row("record a block around a call", record_block, raw_append_event, calls=1000),
+    Row("read the last 10 of 10,000 events", read_last_events, raw_read_last_events, calls=200),
     Row("append an event, mean: its share of snapshots too", append_event, raw_append_event, calls=2000,
         average=fmean),
     Row("put a 1 KiB artifact", put_small, raw_put_small, at_most_times(2), calls=500),

@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from benchmarks import api, bulk, output
+from benchmarks import api, bulk, hooks, looking_back, output, returning
 from benchmarks.commandline import NothingMatches, matcher, new_parser, positive, progress_line, run_in_scratch
 from benchmarks.measure import measure_row
 from benchmarks.scratch import Scratch
@@ -25,6 +25,10 @@ def main(argv: Sequence[str], root: str) -> int:
         from benchmarks.mount.run import main as main_of_mount
 
         return main_of_mount(argv[1:], root)
+    if argv[:1] == ["find"]:
+        from benchmarks.find.run import main as main_of_find
+
+        return main_of_find(argv[1:], root)
     options = _parser().parse_args(argv)
     return run_in_scratch(options.dir, root, lambda scratch: _measure(options, scratch))
 
@@ -32,7 +36,7 @@ def main(argv: Sequence[str], root: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     description = "Measure sessionfs beside the system calls it is made of, git and SQLite."
     parser = new_parser("tools/bench", description, _ROUNDS)
-    parser.epilog = "tools/bench mount measures the mount; see tools/bench mount --help."
+    parser.epilog = "tools/bench mount measures the mount, tools/bench find the index; see their --help."
     parser.add_argument(
         "--files", type=positive, default=bulk.FILES_COUNT, metavar="N", help="small files beside git and SQLite"
     )
@@ -45,7 +49,8 @@ def _measure(options: argparse.Namespace, scratch: Scratch) -> None:
     if not options.json:
         output.print_machine(machine, rounds)
     progress = progress_line()
-    results = [measure_row(row, scratch, rounds, progress) for row in api.ROWS if matches(row.name)]
+    rows = (*api.ROWS, *hooks.ROWS, *looking_back.ROWS, *returning.ROWS)
+    results = [measure_row(row, scratch, rounds, progress) for row in rows if matches(row.name)]
     contest = None
     if matches(f"{options.files:,} {_CONTEST}"):
         contest = bulk.measure_contest(scratch, options.files, rounds, progress)

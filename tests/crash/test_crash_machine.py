@@ -1,0 +1,293 @@
+"""Any operation of two processes, any moment of a power cut, any part of what was not synced: the store opens whole.
+
+Both processes work on one disk in memory, which keeps only what was synced (and, of the rest, whatever Hypothesis
+wants). After each cut the store is opened as at the next boot. Then nothing is damaged, everything that was promised is
+there, and every session is in a state that it had.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from disks import MemoryDisk, PowerCut, Watched
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from sessionfs import refs
+from sessionfs.errors import Conflict, Denied, NotFound
+from sessionfs.fsck import check
+from sessionfs.store.store import Store
+
+SESSIONS = ["a", "b", "c"]
+PATHS = ["x", "d/y", "d/e/z"]
+CONTENTS = {"short": b"1", "other": b"2", "text": b"a line of text\n" * 1000, "long": bytes(range(256)) * 40}
+VALUES = {"number": 1, "object": "x" * 9000}
+
+# A time between two calls that is longer than the clock of files is coarse; everything is synced again after 75 calls.
+TICK_NS = 4 * 10**9
+
+processes = st.sampled_from([0, 1])
+sessions = st.sampled_from(SESSIONS)
+paths = st.sampled_from(PATHS)
+contents = st.sampled_from(sorted(CONTENTS))
+
+PHASES = [Phase.generate] if os.environ.get("NOSHRINK") else settings.default.phases
+REFUSED = (Conflict, Denied, NotFound)  # what a session or path is not there for
+
+
+@pytest.fixture(scope="module", params=["relaxed", "full"])
+def skeleton(request):
+    """What a store has on a real disk: its format and configuration."""
+    directory = Path(tempfile.mkdtemp(prefix="sessionfs-skeleton-"))
+    Store.create(str(directory / "s"))
+    (directory / "s" / "config.toml").write_text(f'[durability]\nmode = "{request.param}"\n')
+    yield str(directory / "s")
+    shutil.rmtree(directory)
+
+
+def new_disk(path):
+    disk = MemoryDisk(now=itertools.count(1_795_214_641_000_000_000, TICK_NS).__next__)
+    for name in ("sessions", "tmp", "changed", "trash", *(f"objects/{number:02x}" for number in range(256))):
+        disk.make_directories(f"{path}/{name}")
+    disk.put(f"{path}/format", b"sessionfs 1\n")
+    return disk
+
+
+def state_of(store, session_id):
+    """What a session is: its files, its state, its status."""
+    session = store.session(session_id)
+    files = {node.path: store.objects.read(node.oid) for _, node in session.tree.walk() if node.is_file}
+    values = {key: session.fold.state.get(key) for key in session.fold.state.keys()}  # noqa: SIM118
+    return files, values, session.status
+
+
+class CrashMachine(RuleBasedStateMachine):
+    path: str
+
+    def __init__(self):
+        super().__init__()
+        self.disk = new_disk(self.path)
+        self.make_ino = itertools.count(1 << 51).__next__
+        self.stores: list[Store | None] = [None, None]
+        self.states: dict[str, dict[str, object]] = {}  # what a session was, by the chain of its newest record
+        self.promised: dict[str, int] = {}  # so many records are
+        self.written: list[dict[str, int]] = [{}, {}]  # up to where each process wrote
+        self.deleted: set[str] = set()
+
+    @initialize(process=processes)
+    def begin(self, process):
+        self.create(process, "a")
+
+    def store(self, process):
+        if self.stores[process] is None:
+            self.stores[process] = self.open(Watched(self.disk))
+        return self.stores[process]
+
+    def open(self, disk):
+        return Store(self.path, disk=disk, clock=disk.now_ns, make_ino=self.make_ino)
+
+    # What is done
+
+    def do(self, process, session_id, work):
+        """Do *work* with a session, if it is there and lets it be done, and note what it is then."""
+        store = self.store(process)
+        with contextlib.suppress(REFUSED):
+            work(store)
+            self.note(process, session_id)
+
+    def note(self, process, session_id):
+        store = self.store(process)
+        position = store.session(session_id).log.position
+        self.states.setdefault(session_id, {})[position.chain] = state_of(store, session_id)
+        self.written[process][session_id] = position.seq
+        if store.config.mode.value == "full":
+            self.promised[session_id] = position.seq
+
+    @rule(process=processes, session=sessions)
+    def create(self, process, session):
+        self.do(process, session, lambda store: store.create_session(session_id=session))
+
+    @rule(process=processes, session=sessions, path=paths, content=contents)
+    def put(self, process, session, path, content):
+        self.do(process, session, putting(session, path, content))
+
+    @rule(process=processes, session=sessions, value=st.sampled_from(sorted(VALUES)))
+    def set_state(self, process, session, value):
+        self.do(process, session, lambda store: store.session(session).values.set("key", VALUES[value]))
+
+    @rule(process=processes, session=sessions, path=paths, to=paths)
+    def rename(self, process, session, path, to):
+        self.do(process, session, lambda store: store.session(session).artifacts.rename(path, to, make_parents=True))
+
+    @rule(process=processes, session=sessions, path=paths)
+    def remove(self, process, session, path):
+        self.do(process, session, lambda store: store.session(session).artifacts.delete(path))
+
+    @rule(process=processes, session=sessions)
+    def checkpoint(self, process, session):
+        self.do(process, session, checkpointing(session))
+
+    @rule(process=processes, session=sessions, child=sessions)
+    def fork(self, process, session, child):
+        def work(store):
+            store.fork_session(session, session_id=child)
+            self.note(process, session)
+
+        self.do(process, child, work)
+
+    @rule(process=processes, session=sessions)
+    def complete(self, process, session):
+        self.do(process, session, lambda store: store.session(session).complete())
+
+    @rule(process=processes, session=sessions)
+    def delete(self, process, session):
+        with contextlib.suppress(REFUSED):
+            self.store(process).delete_session(session)
+            self.forget(session)
+            self.deleted.add(session)
+            for other, known in self.states.items():  # its forks have got what they began with
+                if self.store(process).session(other).log.position.chain not in known:
+                    self.note(process, other)
+
+    def forget(self, session):
+        self.states.pop(session, None)
+        self.promised.pop(session, None)
+        for written in self.written:
+            written.pop(session, None)
+
+    # What is promised
+
+    @rule(process=processes)
+    def sync(self, process):
+        self.store(process).sync()
+        self.promise(self.written[process])
+
+    @rule(process=processes, session=sessions)
+    def sync_what_was_read(self, process, session):
+        store = self.store(process)
+        with contextlib.suppress(NotFound):
+            log = store.session(session).log
+            log.owe()
+            store.sync()
+            self.promise({session: log.position.seq})
+
+    @rule(process=processes)
+    def sync_everything(self, process):
+        store = self.store(process)
+        store.sync_everything()
+        self.promise({session: store.session(session).log.position.seq for session in self.states})
+
+    def promise(self, counts):
+        for session, count in counts.items():
+            if session in self.states:
+                self.promised[session] = max(count, self.promised.get(session, 0))
+
+    # What goes wrong
+
+    @rule(process=processes)
+    def kill(self, process):
+        self.stores[process] = None
+        self.written[process] = {}
+
+    @rule(data=st.data())
+    def cut(self, data):
+        self.check_after_cut(data)
+
+    @rule(
+        data=st.data(),
+        process=processes,
+        session=sessions,
+        path=paths,
+        content=contents,
+        what=st.sampled_from(["put", "checkpoint", "sync", "create", "fork", "set", "open"]),
+        calls=st.integers(0, 40),
+    )
+    def cut_in_the_middle(self, data, process, session, path, content, what, calls):
+        if what == "open":
+            self.kill(process)
+        watched = self.store(process).disk if what != "open" else Watched(self.disk)
+        watched.stop_after(calls)
+        works = {
+            "put": putting(session, path, content),
+            "checkpoint": checkpointing(session),
+            "sync": lambda store: store.sync(),
+            "create": lambda store: store.create_session(session_id=session),
+            "fork": lambda store: store.fork_session("a", session_id=session),
+            "set": lambda store: store.session(session).values.set("key", VALUES["object"]),
+            "open": lambda store: self.open(watched),
+        }
+        with contextlib.suppress(PowerCut, *REFUSED):
+            works[what](self.stores[process])
+            if what not in ("sync", "open"):
+                self.note(process, session)
+        self.check_after_cut(data, unfinished={session, "a"} if what == "fork" else {session})
+
+    def check_after_cut(self, data, unfinished=frozenset()):
+        left = self.disk.power_cut(lambda count: data.draw(st.integers(0, count - 1)))
+        self.stores = [None, None]
+        self.written = [{}, {}]
+        # Another cut while the first one is being settled.
+        again = Watched(left)
+        again.stop_after(data.draw(st.sampled_from([*range(0, 60, 3), 1000])))
+        with contextlib.suppress(PowerCut):
+            self.open(again)
+        if again.is_dead:
+            left = left.power_cut(lambda count: data.draw(st.integers(0, count - 1)))
+        self.disk = left
+        store = self.store(0)
+        assert [fault for fault in check(store) if fault.is_damage] == []
+        self.check_sessions(store, unfinished)
+        for content in CONTENTS.values():
+            assert store.objects.read(store.objects.put_bytes(content).oid) == content
+
+    def check_sessions(self, store, unfinished):
+        there = {info.id for info in store.sessions()}
+        for session in list(self.states):
+            if session not in there:
+                assert session not in self.promised, f"{session} is lost"
+                self.forget(session)
+        for session in there:
+            known = self.states.setdefault(session, {})
+            records = [record for _, record in store.session(session).records()]
+            had = [number for number, record in enumerate(records, 1) if record.chain in known]
+            assert len(records) >= self.promised.get(session, 0), f"{session} has lost records"
+            now = state_of(store, session)
+            rest = [record.type for record in records[had[-1] if had else 0 :] if record.type != "warning.raised"]
+            if rest:  # of the operation that was cut off, or of a deletion that did not come about
+                assert session in unfinished or session in self.deleted
+            else:
+                assert known[records[had[-1] - 1].chain] == now
+            known.update(dict.fromkeys([records[-len(rest) or -1].chain, records[-1].chain], now))
+
+    def teardown(self):
+        self.stores = [None, None]
+
+
+def putting(session_id, path, content):
+    def work(store):
+        session = store.session(session_id)
+        session.artifacts.put(path, store.objects.put_bytes(CONTENTS[content]))
+
+    return work
+
+
+def checkpointing(session_id):
+    def work(store):
+        session = store.session(session_id)
+        oid = session.save()
+        where = f"{store.layout.refs(session_id)}/c"
+        refs.update(store.disk, store.clock, store.unsynced, store.config.mode, where, oid, actor="me")
+
+    return work
+
+
+def test_every_cut_leaves_a_store_that_is_whole_and_has_what_was_promised(skeleton):
+    machine = type("Machine", (CrashMachine,), {"path": skeleton})
+    run_state_machine_as_test(machine, settings=settings(settings.default, phases=PHASES))

@@ -1,0 +1,439 @@
+"""Watching a store: what its iterators give, when they end, and what goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from statistics import median
+
+import pytest
+import trio
+
+import sessionfs
+from sessionfs import Event, Session, Store
+from sessionfs.errors import Corrupt, Error, NotFound
+from sessionfs.log import CorruptLog
+from sessionfs.watch import LogRewritten, LostLog, Watch, notices
+from sessionfs.watch.notices import Directories, Looking, Marks
+
+WAIT_SECONDS = 20.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return sessionfs.open(tmp_path / "store", create=True, background_sync=False)
+
+
+@pytest.fixture
+def session(store: Store) -> Session:
+    return store.sessions.create(id="s")
+
+
+@pytest.fixture(params=["told", "looking"])
+def poll(request: pytest.FixtureRequest) -> bool | None:
+    return True if request.param == "looking" else None
+
+
+def take(watch: Watch[Event], count: int) -> list[str]:
+    """Return the ids of the next events."""
+    taken: list[Event] = []
+    while len(taken) < count:
+        events = watch.read(WAIT_SECONDS)
+        assert events, f"only {taken} came"
+        taken += events
+    return [event.id for event in taken]
+
+
+def soon(do: Callable[[], object]) -> threading.Thread:
+    """Do something when somebody else waits."""
+    thread = threading.Timer(0.02, do)
+    thread.start()
+    return thread
+
+
+def test_what_happens_after_it_was_made(store: Store, session: Session, poll: bool | None) -> None:
+    session.record("custom.before")
+    with store.watch(poll=poll) as watch:
+        assert watch.read(0) == []
+        session.record("custom.after")
+        store.sessions.create(id="new").state["x"] = 1
+        events = [next(watch) for _ in range(3)]
+    assert [(event.id, event.type) for event in events] == [
+        ("s:2", "custom.after"), ("new:0", "session.created"), ("new:1", "state.changed"),
+    ]  # fmt: skip
+    assert events[2].data == {"key": "x", "new": 1}
+
+
+def test_only_what_is_asked_for(store: Store, session: Session) -> None:
+    other = store.sessions.create(id="other")
+    with (
+        store.watch("custom.*", sessions=[session]) as watch,
+        store.watch(sessions=["other"], start=0) as one,
+        store.watch(text="NEEDLE", actor="uid:*") as searching,
+    ):
+        for each in (session, other):
+            each.state["x"] = 1
+            each.record("custom.x", {"hay": f"a needle for {each.id}"})
+        assert take(watch, 1) == ["s:2"]
+        assert take(one, 3) == ["other:0", "other:1", "other:2"]
+        assert sorted(take(searching, 2)) == ["other:2", "s:2"]
+        assert watch.read(0) == one.read(0) == []
+
+
+def test_what_nothing_can_match_is_refused(store: Store) -> None:
+    with pytest.raises(sessionfs.InvalidInput, match="no event has the type"):
+        store.watch("artifact.sotred")
+    with pytest.raises(sessionfs.NotFound, match="no session 'x'"):
+        store.watch(sessions=["x"])
+
+
+def test_from_a_number_on(store: Store, session: Session, poll: bool | None) -> None:
+    for _ in range(4):
+        session.record("custom.x")
+    with store.watch(start=3, poll=poll) as watch:
+        assert take(watch, 2) == ["s:3", "s:4"]
+        store.sessions.create(id="new")
+        assert take(watch, 1) == ["new:0"]
+    with store.watch(start={"s": 4}, poll=poll) as watch:
+        assert sorted(take(watch, 2)) == ["new:0", "s:4"]
+
+
+def test_what_was_deleted_since_is_read_to_its_end(store: Store, session: Session, poll: bool | None) -> None:
+    session.record("custom.x")
+    session.delete()
+    with store.watch(start={"s": 1}, poll=poll) as watch:
+        assert take(watch, 2) == ["s:1", "s:2"]
+
+
+# Ends
+
+
+def test_a_named_session_is_watched_until_it_is_deleted(store: Store, session: Session, poll: bool | None) -> None:
+    other = store.sessions.create(id="other")
+    watch = store.watch(sessions=[session, other], poll=poll)
+    session.delete()
+    assert take(watch, 1) == ["s:1"] and not watch.has_ended
+    deleting = soon(other.delete)
+    assert [event.id for event in watch] == ["other:1"]
+    assert watch.has_ended and watch.read() == []
+    deleting.join()
+
+
+def test_sessions_that_come_and_go_under_one_name(store: Store, poll: bool | None) -> None:
+    with store.watch(poll=poll) as watch:
+        for _ in range(3):
+            store.sessions.create(id="s").record("custom.x")
+            store.sessions.delete("s")
+        assert take(watch, 9) == ["s:0", "s:1", "s:2"] * 3
+
+
+def test_closing_ends_who_waits(store: Store, session: Session, poll: bool | None) -> None:
+    watch = store.watch(poll=poll)
+    closing = soon(watch.close)
+    assert list(watch) == []
+    closing.join()
+    session.record("custom.x")
+    assert watch.read() == [] and list(watch) == []
+    watch.close()
+
+
+def test_nothing_stays_open(store: Store, session: Session, poll: bool | None) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        with store.watch(poll=poll), store.watch(sessions=[session], poll=poll):
+            pass
+        store.watch(poll=poll)  # nobody closes it
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+# Tasks
+
+
+async def first_ones(watch: AsyncIterator[Event], count: int) -> list[str]:
+    found = []
+    async for event in watch:
+        found.append(event.id)
+        if len(found) == count:
+            break
+    return found
+
+
+def test_with_trio(store: Store, session: Session) -> None:
+    async def main() -> None:
+        with store.watch() as watch:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(record_soon)
+                assert await first_ones(watch, 2) == ["s:1", "s:2"]
+            with trio.move_on_after(0.01) as scope:
+                await first_ones(watch, 1)
+            assert scope.cancelled_caught
+            session.record("custom.after")  # nothing was lost by that
+            assert await first_ones(watch, 1) == ["s:3"]
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(close_soon, watch)
+                assert await first_ones(watch, 1) == []
+
+    async def record_soon() -> None:
+        await trio.sleep(0.01)
+        session.record("custom.x")
+        await trio.sleep(0.01)
+        session.record("custom.x")
+
+    async def close_soon(watch: Watch[Event]) -> None:
+        await trio.sleep(0.01)
+        watch.close()
+
+    trio.run(main)
+
+
+def test_with_asyncio(store: Store, session: Session) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        with store.watch(sessions=[session]) as watch:
+            loop.call_later(0.01, session.record, "custom.x")
+            loop.call_later(0.03, session.record, "custom.x")
+            assert await first_ones(watch, 2) == ["s:1", "s:2"]
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(first_ones(watch, 1), 0.01)
+            session.record("custom.after")
+            assert await first_ones(watch, 1) == ["s:3"]
+            loop.call_later(0.01, session.delete)
+            assert await first_ones(watch, 2) == ["s:4"]
+
+    asyncio.run(main())
+
+
+def test_tasks_take_turns_while_there_is_always_something(store: Store, session: Session) -> None:
+    for _ in range(600):
+        session.record("custom.x")
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        other = asyncio.create_task(count_turns())
+        with store.watch(start=0) as watch:
+            assert len(await first_ones(watch, 601)) == 601
+        other.cancel()
+
+    asyncio.run(main())
+    assert turns > 1
+
+
+# What goes wrong
+
+
+def damage(session: Session) -> None:
+    path = session.core.log.path
+    content = Path(path).read_bytes().replace(b'"first"', b'"fisrt"')
+    Path(path).write_bytes(content)
+
+
+def test_a_damaged_log_is_told_after_what_is_good(store: Store, session: Session) -> None:
+    for word in ("good", "first", "second"):
+        session.record("custom.x", {"word": word})
+    damage(session)
+    with store.watch(start=0) as watch:
+        assert take(watch, 2) == ["s:0", "s:1"]
+        with pytest.raises(CorruptLog, match="record 2"):
+            watch.read()
+        store.sessions.create(id="other")  # and the others go on
+        assert take(watch, 1) == ["other:0"]
+
+
+def test_the_others_are_watched_further(store: Store, session: Session, poll: bool | None) -> None:
+    session.record("custom.x", {"word": "first"})
+    session.record("custom.x", {"word": "second"})
+    damage(session)
+    told: list[tuple[str, Error]] = []
+    with store.watch(start=0, poll=poll, on_error=lambda id, failure: told.append((id, failure))) as watch:
+        assert take(watch, 1) == ["s:0"]
+        store.sessions.create(id="other")
+        assert take(watch, 1) == ["other:0"]
+        assert watch.read(0.1) == []
+    assert [(id, type(failure)) for id, failure in told] == [("s", CorruptLog)]  # once, however often it is looked at
+
+
+def test_a_log_that_was_cut_back(store: Store, session: Session) -> None:
+    session.record("custom.x")
+    with store.watch() as watch:
+        session.record("custom.y")
+        assert take(watch, 1) == ["s:2"]
+        path = Path(session.core.log.path)
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
+        sessionfs.open(store.path).sessions["s"].record("custom.z")
+        with pytest.raises(LogRewritten, match="cut back to before record 3"):
+            watch.read(WAIT_SECONDS)
+
+
+def test_a_log_that_was_replaced_by_a_copy(store: Store, session: Session, poll: bool | None, tmp_path: Path) -> None:
+    with store.watch(sessions=["s"], poll=poll) as watch:
+        session.record("custom.x")
+        assert take(watch, 1) == ["s:1"]
+        place = session.core.log.path.rpartition("/")[0]
+        shutil.copytree(place, tmp_path / "copy")
+        shutil.rmtree(place)
+        os.rename(tmp_path / "copy", place)
+        sessionfs.open(store.path).sessions["s"].record("custom.y")
+        assert take(watch, 1) == ["s:2"]
+
+
+def test_a_log_that_was_removed_by_hand(store: Store, session: Session, poll: bool | None) -> None:
+    with store.watch(sessions=["s"], poll=poll) as watch:
+        session.record("custom.x")
+        assert take(watch, 1) == ["s:1"]
+        shutil.rmtree(session.core.log.path.rpartition("/")[0])
+        with pytest.raises(LostLog, match="first 2 records"):
+            watch.read(WAIT_SECONDS)
+        assert watch.has_ended
+
+
+def test_a_store_that_has_gone(store: Store, session: Session) -> None:
+    with store.watch(poll=True) as watch:
+        os.rename(store.path, f"{store.path}-moved")
+        with pytest.raises(Error):
+            for _ in range(100):
+                watch.read(0.1)
+
+
+def test_marks_that_were_removed_are_made_again(store: Store, session: Session) -> None:
+    with store.watch() as watch:
+        shutil.rmtree(store.core.layout.changed)
+        other = sessionfs.open(store.path)
+        other.sessions["s"].record("custom.x")
+        other.sessions["s"].record("custom.y")
+        assert take(watch, 2) == ["s:1", "s:2"]
+
+
+def test_a_record_that_nobody_tells_of(store: Store, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its writer was killed before it touched the mark."""
+    monkeypatch.setattr(Marks, "look_seconds", 0.02)
+    with store.watch() as watch:
+        session.core.log._touch_mark = lambda: None  # type: ignore[method-assign]
+        session.record("custom.x")
+        assert take(watch, 1) == ["s:1"]
+
+
+@pytest.mark.parametrize("failure", [OSError(24, "Too many open files"), ImportError("no inotify")])
+def test_where_nobody_tells_logs_are_looked_at(
+    store: Store, session: Session, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    def refuse(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(Marks, "__init__", refuse)
+    monkeypatch.setattr(Directories, "__init__", refuse)
+    for sessions in (None, [session]):
+        with store.watch(sessions=sessions) as watch:
+            assert isinstance(watch._notices, Looking)
+            session.record("custom.x")
+            assert len(take(watch, 1)) == 1
+
+
+def test_a_filesystem_that_does_not_tell(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notices, "has_notification", lambda path: False)
+    with store.watch() as watch:
+        assert isinstance(watch._notices, Looking)
+
+
+def test_waiting_costs_nothing(store: Store, session: Session) -> None:
+    """Following a session: no timer, and what others do does not wake it."""
+    other = store.sessions.create(id="other")
+    with store.watch(sessions=[session]) as watch:
+        watch.read(0)
+        assert watch._next_look(0.0) is None
+        other.record("custom.x")
+        assert watch._notices.read() == set()
+    with store.watch() as watch:
+        before = time.process_time()
+        watch.read(0.2)
+        assert time.process_time() - before < 0.1
+
+
+# Many
+
+WRITER = """
+import sys, time
+import sessionfs
+
+store = sessionfs.open(sys.argv[1])
+mine = [store.sessions[f"s{number}"] for number in range(int(sys.argv[2]), 1000, 20)]
+begin = time.perf_counter()
+for number in range(1000):
+    time.sleep(max(0.0, begin + number / 1000 - time.perf_counter()))
+    mine[number % len(mine)].record("custom.x", {"number": number})
+"""
+
+
+def test_a_thousand_sessions_and_two_thousand_events_a_second(store: Store) -> None:
+    for number in range(1000):
+        store.sessions.create(id=f"s{number}")
+    seen: dict[str, list[int]] = defaultdict(list)
+    late_ns = []
+    with store.watch("custom.x") as watch:
+        writers = [subprocess.Popen([sys.executable, "-c", WRITER, store.path, str(number)]) for number in range(2)]
+        while len(late_ns) < 2000 and (events := watch.read(WAIT_SECONDS)):
+            now_ns = time.time_ns()
+            for event in events:
+                seen[event.session].append(event.seq)
+                late_ns.append(now_ns - event.time_ns)
+        assert [writer.wait() for writer in writers] == [0, 0]
+        assert watch.read(0) == []
+    assert len(seen) == 100 and all(seqs == list(range(1, 21)) for seqs in seen.values())
+    assert median(late_ns) < 100_000_000
+
+
+WATCHER = """
+import sys
+import sessionfs
+
+store = sessionfs.open(sys.argv[1])
+starts = dict(word.split("=") for word in sys.argv[2:])
+with store.watch(start={session: int(seq) for session, seq in starts.items()}) as watch:
+    for event in watch:
+        print(event.id, flush=True)
+"""
+
+
+def test_a_watcher_that_is_killed_again_and_again(store: Store) -> None:
+    """The next one goes on after the last event that its user got: nothing is missed, nothing comes twice."""
+    sessions = [store.sessions.create(id=id) for id in ("a", "b")]
+    got: dict[str, list[int]] = {"a": [], "b": []}
+    for _ in range(4):
+        starts = [f"{id}={seqs[-1] + 1}" for id, seqs in got.items() if seqs]
+        command = [sys.executable, "-c", WATCHER, store.path, *starts]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watcher:
+            for session in sessions * 20:
+                session.record("custom.x")
+            for line in told_lines(watcher, 25):
+                id, _, seq = line.partition(":")
+                got[id].append(int(seq))
+            watcher.kill()
+    with store.watch(start={id: seqs[-1] + 1 for id, seqs in got.items()}) as watch:
+        while events := watch.read(0):
+            for event in events:
+                got[event.session].append(event.seq)
+    assert got == {"a": list(range(81)), "b": list(range(81))}
+
+
+def told_lines(watcher: subprocess.Popen[str], count: int) -> Iterator[str]:
+    assert watcher.stdout is not None
+    for _ in range(count):
+        yield watcher.stdout.readline().strip()
+
+
+def test_errors_have_kinds() -> None:
+    assert issubclass(LostLog, NotFound) and issubclass(LogRewritten, sessionfs.Conflict)
+    assert issubclass(CorruptLog, Corrupt)
