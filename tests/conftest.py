@@ -21,7 +21,7 @@ _COMMON = {
     "suppress_health_check": list(HealthCheck),
 }
 settings.register_profile("dev", max_examples=100, stateful_step_count=30, derandomize=True, **_COMMON)
-settings.register_profile("ci", max_examples=300, stateful_step_count=40, derandomize=True, **_COMMON)
+settings.register_profile("ci", max_examples=200, stateful_step_count=40, derandomize=True, **_COMMON)
 settings.register_profile("explore", max_examples=2000, stateful_step_count=50, print_blob=True, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
