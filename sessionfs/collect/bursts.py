@@ -76,7 +76,7 @@ class Bursts:
             records = ((event.type, event.data_json) for event in others if event.operation == begun.operation)
             known = remembered.follow_records(known, self._source, collected, records)
             self._say(known, whole=True)  # nobody else must take what was begun for done
-        restore(self._mirror, remembered.in_order(known), self._storing)
+        restore(self._mirror, remembered.in_order(known), self._storing, self._tree.patterns)
 
     def record(self, changes: Changes, now: float, *, at_once: bool = False, is_last: bool = False) -> float | None:
         """Record what has changed and is ready.

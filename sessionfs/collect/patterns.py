@@ -45,31 +45,50 @@ class Patterns:
         Raises:
             BadPattern: No path can match one of them.
         """
-        self._include = [_Pattern(text) for text in include]
-        self._exclude = [_Pattern(text) for text in exclude]
-        if not everything:
-            self._exclude += [_Pattern(text) for text in LEFT_OUT]
+        self._include = _Globs(include)
+        self._exclude = _Globs((*exclude, *(() if everything else LEFT_OUT)))
 
     def enters(self, path: str) -> bool:
         """Say whether the directory at *path* is looked into, if the one above it is."""
-        return not _any(self._exclude, path, True)
+        return not self._exclude.match(path, True)
 
     def takes(self, path: str, *, is_directory: bool) -> bool:
         """Say whether what is at *path* is collected for itself, if the directory above it is entered.
 
         Where only some files are asked for, directories are not, but are made for what is in them.
         """
-        if _any(self._exclude, path, is_directory):
+        if self._exclude.match(path, is_directory):
             return False
-        return not self._include or _any(self._include, path, is_directory) or self._is_below_included(path)
+        return self._include.are_none or self._include.match(path, is_directory) or self._is_below_included(path)
 
     def _is_below_included(self, path: str) -> bool:
         parent = path.rpartition("/")[0]
         while parent:
-            if _any(self._include, parent, True):
+            if self._include.match(parent, True):
                 return True
             parent = parent.rpartition("/")[0]
         return False
+
+
+class _Globs:
+    """Several patterns."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        patterns = [_Pattern(text) for text in texts]
+        self.are_none = not patterns
+        # Most are about names: one expression for all of them takes a tenth of the time.
+        names = [pattern.names[0] for pattern in patterns if pattern.is_plain]
+        self._name = re.compile("|".join(map(fnmatch.translate, names))).fullmatch if names else _matches_nothing
+        self._others = [pattern for pattern in patterns if not pattern.is_plain]
+
+    def match(self, path: str, is_directory: bool) -> bool:
+        if self._name(path.rpartition("/")[2]) is not None:
+            return True
+        return any(pattern.matches(path, is_directory) for pattern in self._others)
+
+
+def _matches_nothing(name: str) -> None:
+    return None
 
 
 class _Pattern:
@@ -77,19 +96,24 @@ class _Pattern:
 
     def __init__(self, text: str) -> None:
         stripped = text.removesuffix("/")
-        names = stripped.removeprefix("./").split("/")
-        if any(name in ("", ".", "..") for name in names) or "\0" in text or len(text) > _MAX_LENGTH:
+        self.names = stripped.removeprefix("./").split("/")
+        if any(name in ("", ".", "..") for name in self.names) or "\0" in text or len(text) > _MAX_LENGTH:
             raise BadPattern(
                 f"{text[:80]!r} is no pattern: write a name as in '*.log', or a path from the directory on as in 'a/*'"
             )
         self._only_directories = stripped != text
-        self._by_name = len(names) == 1 and not text.startswith("./")
-        self._names = [_match_of(name) for name in names]
+        self._by_name = len(self.names) == 1 and not text.startswith("./")
+        self._matches = [_match_of(name) for name in self.names]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is about names, of whatever kind."""
+        return self._by_name and not self._only_directories and self.names != ["**"]
 
     def matches(self, path: str, is_directory: bool) -> bool:
         if self._only_directories and not is_directory:
             return False
-        return _matches(self._names, [path.rpartition("/")[2]] if self._by_name else path.split("/"))
+        return _match_all(self._matches, [path.rpartition("/")[2]] if self._by_name else path.split("/"))
 
 
 _Match = Callable[[str], object]
@@ -100,15 +124,11 @@ def _match_of(name: str) -> _Match | None:
     return None if name == "**" else re.compile(fnmatch.translate(name)).fullmatch
 
 
-def _any(patterns: list[_Pattern], path: str, is_directory: bool) -> bool:
-    return any(pattern.matches(path, is_directory) for pattern in patterns)
-
-
-def _matches(wanted: list[_Match | None], names: list[str]) -> bool:
+def _match_all(wanted: list[_Match | None], names: list[str]) -> bool:
     if not wanted:
         return not names
     match, rest = wanted[0], wanted[1:]
     if match is None:
         # At the end it stands for at least one name: "build/**" is what is in build.
-        return any(_matches(rest, names[count:]) for count in range(0 if rest else 1, len(names) + 1))
-    return bool(names) and match(names[0]) is not None and _matches(rest, names[1:])
+        return any(_match_all(rest, names[count:]) for count in range(0 if rest else 1, len(names) + 1))
+    return bool(names) and match(names[0]) is not None and _match_all(rest, names[1:])

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 
 from sessionfs.collect.mirror import Mirror, Node
+from sessionfs.collect.patterns import Patterns
 from sessionfs.collect.remembered import Known
 from sessionfs.collect.storing import Storing
 
 
-def restore(mirror: Mirror, known: Known, storing: Storing) -> None:
+def restore(mirror: Mirror, known: Known, storing: Storing, patterns: Patterns) -> None:
     """Fill an empty *mirror* with what was collected before, as far as the session still has it.
 
-    What somebody has removed from the session since is known, too: it is not taken again before it changes.
+    What somebody has removed from the session since is known, too: it is not taken again before it changes. What is not
+    collected any more, by other *patterns*, is forgotten: the session keeps it, whatever becomes of it.
     """
     for path, entry in known.items():
         above, _, name = path.rpartition("/")
         parent = mirror.find(above)
-        if parent is None or not parent.is_directory:
+        if parent is None or not parent.is_directory or not _is_collected(patterns, path, entry.kind):
             continue
         node = mirror.add(parent, name, entry.kind)
         node.found, node.taken = entry.hint, entry.found
@@ -26,6 +28,10 @@ def restore(mirror: Mirror, known: Known, storing: Storing) -> None:
             mirror.hold(node, parent, name)
     mirror.changed.clear()
     mirror.gone.clear()
+
+
+def _is_collected(patterns: Patterns, path: str, kind: str) -> bool:
+    return patterns.enters(path) if kind == "directory" else patterns.takes(path, is_directory=False)
 
 
 def rejoin(mirror: Mirror, storing: Storing) -> None:

@@ -3,6 +3,7 @@
 ``schema``      its tables
 ``row``         one artifact as a row
 ``live``        the rows of one session while its records are applied
+``filing``      its tags and metadata, sorted
 ``artifacts``   what ``artifact.*`` records do to them
 ``sessions``    what a session says about itself, and its state
 ``events``      what agents, tools and workflows did

@@ -108,7 +108,13 @@ class _Filling:
     """One session that is being brought up to date."""
 
     def __init__(
-        self, store: Store, database: sqlite3.Connection, keys: live.Keys, known: Known, *, is_new: bool
+        self,
+        store: Store,
+        database: sqlite3.Connection,
+        keys: live.Keys,
+        known: Known,
+        *,
+        is_new: bool,
     ) -> None:
         self._store = store
         self._database = database
@@ -200,6 +206,8 @@ class _Filling:
         known.state_count = 0
         session = self._store.unread(known.id)
         try:
+            fork = past.fork_of(session)
+            known.fork_of = None if fork is None else fork.session
             session.open()
         except NoSuchSession:
             known.fields.deleted = True

@@ -135,7 +135,7 @@ class Keeper:
         while (some := self._notices.read()) is not None:
             if not some:
                 return told
-            told |= some
+            told.update(some)
         return None
 
     def _read_known(self) -> None:

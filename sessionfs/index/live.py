@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 
 from sessionfs.errors import Corrupt
+from sessionfs.index.filing import Filed, file, unfile
 from sessionfs.index.row import COLUMNS, Row
 from sessionfs.index.schema import DIRECTORY, PAST, PRESENT
-from sessionfs.query.flat import flatten
 
 # A row takes about 1 KiB.
 _MAX_ROWS = 20_000
@@ -26,11 +26,7 @@ _INSERT = f"INSERT INTO artifacts ({_COLUMN_LIST}) VALUES ({', '.join('?' * len(
 _UPDATE = f"UPDATE artifacts SET {', '.join(f'{name} = ?' for name in COLUMNS[1:])} WHERE key = ?"
 _SELECT = f"SELECT {_COLUMN_LIST} FROM artifacts "
 
-_Filed = tuple[int, int, str | None, str | None]
-"""What the tables of tags and metadata were filled from: standing, time of creation, tags, metadata."""
-
 _astuple = msgspec.structs.astuple
-_decode = msgspec.json.Decoder().decode
 
 
 class UnfitRecord(Corrupt):
@@ -66,7 +62,7 @@ class Live:
         self._is_empty = is_new  # nothing of it is in the table
         self._rows: dict[str, Row | None] = {}  # by path; None: nothing is there
         self._changed: dict[int, Row] = {}
-        self._filed: dict[int, _Filed] = {}  # of rows that are in the table
+        self._filed: dict[int, Filed] = {}  # of rows that are in the table
         self._removed: list[int] = []
 
     # Looking
@@ -172,7 +168,7 @@ class Live:
     def flush(self) -> None:
         """Write what changed."""
         if self._removed:
-            self._unfile(self._removed)
+            unfile(self._database, ((key, self._filed[key]) for key in self._removed))
             self._database.executemany("DELETE FROM artifacts WHERE key = ?", [(key,) for key in self._removed])
             for key in self._removed:
                 del self._filed[key]
@@ -182,29 +178,14 @@ class Live:
         new = [row for row in self._changed.values() if row.key not in self._filed]
         old = [row for row in self._changed.values() if row.key in self._filed]
         refiled = [row for row in old if self._filed[row.key] != _filed(row)]
-        self._unfile([row.key for row in refiled])
+        unfile(self._database, ((row.key, self._filed[row.key]) for row in refiled))
         self._database.executemany(_UPDATE, [(*_astuple(row)[1:], row.key) for row in old])
         self._database.executemany(_INSERT, [_astuple(row) for row in new])
-        self._file([*new, *refiled])
+        for row in (*new, *refiled):
+            self._filed[row.key] = _filed(row)
+        file(self._database, ((row.key, self._filed[row.key]) for row in (*new, *refiled)))
         self._changed.clear()
         self._is_empty = False
-
-    def _unfile(self, keys: list[int]) -> None:
-        """Take rows out of the tables of tags and metadata."""
-        tags: list[tuple[Any, ...]] = []
-        pairs: list[tuple[Any, ...]] = []
-        for key in keys:
-            collect_filed(key, self._filed[key], tags, pairs)
-        delete_filed(self._database, tags, pairs)
-
-    def _file(self, rows: list[Row]) -> None:
-        tags: list[tuple[Any, ...]] = []
-        pairs: list[tuple[Any, ...]] = []
-        for row in rows:
-            filed = self._filed[row.key] = _filed(row)
-            collect_filed(row.key, filed, tags, pairs)
-        self._database.executemany("INSERT INTO tags VALUES (?, ?, ?, ?)", tags)
-        self._database.executemany("INSERT INTO metadata VALUES (?, ?, ?, ?, ?)", pairs)
 
 
 def remove_session(database: sqlite3.Connection, session: int) -> None:
@@ -216,30 +197,9 @@ def remove_session(database: sqlite3.Connection, session: int) -> None:
         ).fetchall()
         if not found:
             return
-        tags: list[tuple[Any, ...]] = []
-        pairs: list[tuple[Any, ...]] = []
-        for key, *filed in found:
-            collect_filed(key, tuple(filed), tags, pairs)
-        delete_filed(database, tags, pairs)
+        unfile(database, ((row[0], row[1:]) for row in found))
         database.executemany("DELETE FROM artifacts WHERE key = ?", [(row[0],) for row in found])
 
 
-def collect_filed(key: int, filed: tuple[Any, ...], tags: list[tuple[Any, ...]], pairs: list[tuple[Any, ...]]) -> None:
-    """Add what the tables of tags and metadata hold of one row."""
-    standing, created_ns, tags_json, metadata_json = filed
-    if tags_json is not None:
-        tags += [(tag, standing, created_ns, key) for tag in _decode(tags_json)]
-    if metadata_json is not None:
-        pairs += [(name, value, standing, created_ns, key) for name, value in flatten(_decode(metadata_json))]
-
-
-def delete_filed(database: sqlite3.Connection, tags: list[tuple[Any, ...]], pairs: list[tuple[Any, ...]]) -> None:
-    """Take rows out of the tables of tags and metadata."""
-    database.executemany("DELETE FROM tags WHERE tag = ? AND standing = ? AND created_ns = ? AND artifact = ?", tags)
-    database.executemany(
-        "DELETE FROM metadata WHERE name = ? AND value = ? AND standing = ? AND created_ns = ? AND artifact = ?", pairs
-    )
-
-
-def _filed(row: Row) -> _Filed:
+def _filed(row: Row) -> Filed:
     return row.standing, row.created_ns, row.tags, row.metadata

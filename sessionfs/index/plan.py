@@ -15,9 +15,9 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
-from sessionfs.index.conditions import TRUE, Sql, has_standing, join, of_artifact, of_session, standings
+from sessionfs.index.conditions import TRUE, Sql, bindable, has_standing, join, of_artifact, of_session, standings
 from sessionfs.index.lookup import Lookup, find_lookup
-from sessionfs.index.row import COLUMNS
+from sessionfs.index.row import COLUMNS, fit
 from sessionfs.index.schema import PRESENT
 from sessionfs.index.sessions import INFO_COLUMNS
 from sessionfs.query.order import Page
@@ -243,8 +243,9 @@ def _after(page: Page, by_name: dict[str, str], ties: tuple[str, ...]) -> Sql:
     sign = "<" if page.order.reverse else ">"
     columns = ", ".join([column, *ties])
     marks = ", ".join("?" * len(page.after))
+    place = tuple(fit(value) if isinstance(value, int) else bindable(value) for value in page.after)
     # The first part alone is what an index can be entered with.
-    return Sql(f"{column} {sign}= ? AND ({columns}) {sign} ({marks})", (page.after[0], *page.after))
+    return Sql(f"{column} {sign}= ? AND ({columns}) {sign} ({marks})", (place[0], *place))
 
 
 def _order(page: Page, by_name: dict[str, str], ties: tuple[str, ...]) -> str:

@@ -48,6 +48,7 @@ def build(connection: sqlite3.Connection, fill: Fill) -> None:
     """Make the tables, let *fill* fill them, and sort what is looked up."""
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {FORMAT}")
+    connection.execute("PRAGMA threads = 2").fetchall()  # to sort with
     _run(connection, TABLES)
     in_transaction(connection, fill)
     _run(connection, INDEXES)

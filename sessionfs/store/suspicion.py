@@ -33,6 +33,7 @@ from sessionfs.log.framing import is_followed, is_framed
 from sessionfs.log.lines import NoSuchLog, read_lines
 from sessionfs.log.record import parse_line
 from sessionfs.oid import ObjectId
+from sessionfs.sessions import Forked
 from sessionfs.store import past, references
 from sessionfs.store import snapshot as snapshots
 from sessionfs.store.pruned import pruned_oids
@@ -150,6 +151,7 @@ class _Settling:
         while any(self._drop_lost_fork(session_id) for session_id in session_ids):
             pass  # what began with one of these is lost, too
         for session_id in session_ids:
+            self._note_fork(session_id)
             self._cut_refs(session_id)
         self._cut_ref(self._layout.head, None)
         for cut in self._cuts:
@@ -231,19 +233,35 @@ class _Settling:
 
     def _drop_lost_fork(self, session_id: str) -> bool:
         """Set a session aside if it began with what another one has lost; say whether."""
+        if not self._is_new(session_id):
+            return False
+        try:
+            past.begin(self._store.unread(session_id), heal=False)
+        except past.LostBeginning:
+            self._drop(session_id, self._count(self._layout.log(session_id), 0))
+            return True
+        return False
+
+    def _is_new(self, session_id: str) -> bool:
+        """Say whether a session is there, and its first record is suspect."""
         path = self._layout.log(session_id)
         try:
             first = next(read_lines(self._disk, path, session_id), None) if self._is_young(path) else None
         except (CorruptLog, NoSuchLog):
             return False
-        if first is None or not self._is_suspect(first):
-            return False
-        try:
-            past.begin(self._store.unread(session_id), heal=False)
-        except past.LostBeginning:
-            self._drop(session_id, self._count(path, 0))
-            return True
-        return False
+        return first is not None and self._is_suspect(first)
+
+    def _note_fork(self, session_id: str) -> None:
+        """Let the parent of a fork know of it, if the record that says so is lost: it must not go without a word."""
+        fork = past.fork_of(self._store.unread(session_id)) if self._is_new(session_id) else None
+        if fork is None:
+            return
+        parent = self._store.unread(fork.session)
+        with contextlib.suppress(NotFound, Corrupt):  # then the fork has a snapshot of its beginning
+            parent.open()
+            if not parent.fold.fields.forked:
+                with parent.noting():
+                    parent.note("session.forked", Forked(session_id, fork.seq))
 
     def _drop(self, session_id: str, count: int) -> None:
         """Set a whole session aside."""

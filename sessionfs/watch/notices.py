@@ -14,8 +14,9 @@ from typing import Protocol
 from sessionfs.store.layout import Layout
 from sessionfs.watch.notification import has_notification
 
-Changed = set[str] | None
-"""The ids of sessions that may have new records, be new, or be gone; None when it may be any."""
+Changed = list[str] | None
+"""The ids of sessions that may have new records, be new, or be gone, each once, in the order in which they were told;
+None when it may be any."""
 
 POLLING_SECONDS = 0.04
 """How often logs are looked at where nobody tells, as an event may be late by 0.1 s."""
@@ -92,17 +93,17 @@ class Marks:
         return self._inotify.fd
 
     def read(self) -> Changed:
-        changed: set[str] = set()
+        changed: dict[str, None] = {}
         for told in self._inotify.read():
             if told.name:
-                changed.add(told.name)
+                changed[told.name] = None
             elif told.is_overflow:
                 return None
             elif told.mask & self._gone and told.watch == self._watch:
                 # Somebody cleaned up: marks hold nothing, so they are made again.
                 self._begin()
                 return None
-        return changed
+        return list(changed)
 
     def close(self) -> None:
         self._inotify.close()
@@ -140,16 +141,16 @@ class Directories:
         return self._inotify.fd
 
     def read(self) -> Changed:
-        changed: set[str] = set()
+        changed: dict[str, None] = {}
         for told in self._inotify.read():
             if told.is_overflow:
                 return None
             session_id = self._id_of.get(told.watch)
             if session_id is not None and told.name in ("", "log"):
-                changed.add(session_id)
+                changed[session_id] = None
                 if told.mask & self._gone:
                     self._follow(told.watch, session_id)
-        return changed
+        return list(changed)
 
     def close(self) -> None:
         self._inotify.close()

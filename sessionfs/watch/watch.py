@@ -187,16 +187,13 @@ class Watch(Generic[Made]):
             yield self._waking.fd, max(0.0, min(ends) - now) if ends else None
 
     def _take(self, now: float) -> None:
-        """Make what can be read now ready."""
-        failure, self._failure = self._failure, None
-        if failure is not None:
-            raise failure
+        """Make what can be read now ready; raise what is wrong once all before it has been taken."""
         if self._notices.fd is not None:
             self._logs.changed(self._notices.read())
         if self._look_at is not None and self._look_at <= now:
             self._logs.changed(None)
             self._look_at = self._next_look(time.monotonic() - now)
-        while len(self._ready) < _AT_ONCE and (portion := self._logs.read()) is not None:
+        while self._failure is None and len(self._ready) < _AT_ONCE and (portion := self._logs.read()) is not None:
             self._taken_at = now
             for record in portion.records:
                 made = self._make(portion.session_id, record)
@@ -205,9 +202,12 @@ class Watch(Generic[Made]):
             if portion.failure is None:
                 continue
             if self._on_error is None:
-                self._failure = portion.failure  # raised after what came before it has been taken
-                break
-            self._on_error(portion.session_id, portion.failure)
+                self._failure = portion.failure
+            else:
+                self._on_error(portion.session_id, portion.failure)
+        if self._failure is not None and not self._ready:
+            failure, self._failure = self._failure, None
+            raise failure
 
     def _next_look(self, took_seconds: float) -> float | None:
         """Return when all logs are to be looked at next, by the monotonic clock; None for never."""

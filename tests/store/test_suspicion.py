@@ -194,6 +194,17 @@ def test_a_fork_of_what_is_whole_stays(store):
     assert damage(after) == []
 
 
+def test_a_parent_that_has_lost_the_record_of_its_fork_is_told_again(store):
+    parent = store.session("old")
+    position = parent.log.position
+    store.fork_session("old", session_id="child")
+    os.truncate(parent.log.path, position.offset)
+    after = reboot(store)
+    after.delete_session("old")
+    assert after.session("child").tree.find("kept")
+    assert damage(after) == []
+
+
 def test_a_torn_end_that_looks_like_damage_is_cut_off_when_it_is_young(store):
     session = store.session("old")
     size = session.log.position.offset

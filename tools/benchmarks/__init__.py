@@ -5,6 +5,7 @@
 ``material``     the content that is stored
 ``api``          the table of DESIGN section 11: each row beside its raw system calls; ``hooks`` what hooks add
 ``looking_back`` opening moments of a long session; ``returning`` going back, forks
+``watching``     how late watchers are; collecting
 ``bulk``         many small files, beside git and SQLite
 ``mount``        the mount: its rows, those it is compared with, its command line
 ``program``      the installed sessionfs

@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from benchmarks import api, bulk, hooks, looking_back, output, returning
+from benchmarks import api, bulk, hooks, looking_back, output, returning, watching
 from benchmarks.commandline import NothingMatches, matcher, new_parser, positive, progress_line, run_in_scratch
 from benchmarks.measure import measure_row
 from benchmarks.scratch import Scratch
@@ -49,7 +49,7 @@ def _measure(options: argparse.Namespace, scratch: Scratch) -> None:
     if not options.json:
         output.print_machine(machine, rounds)
     progress = progress_line()
-    rows = (*api.ROWS, *hooks.ROWS, *looking_back.ROWS, *returning.ROWS)
+    rows = (*api.ROWS, *hooks.ROWS, *looking_back.ROWS, *returning.ROWS, *watching.ROWS)
     results = [measure_row(row, scratch, rounds, progress) for row in rows if matches(row.name)]
     contest = None
     if matches(f"{options.files:,} {_CONTEST}"):

@@ -150,9 +150,10 @@ def unmount(point: Path) -> None:
 
 
 @contextlib.contextmanager
-def scratch() -> Iterator[Path]:
-    """Give a directory in memory, if there is one with enough space: what syncs to it costs nothing."""
-    parent = "/dev/shm" if os.path.isdir("/dev/shm") and shutil.disk_usage("/dev/shm").free > 2 << 30 else None
+def scratch(parent: str | None = None) -> Iterator[Path]:
+    """Give a directory below *parent*, or in memory, if there is enough: what is synced there costs nothing."""
+    if parent is None and os.path.isdir("/dev/shm") and shutil.disk_usage("/dev/shm").free > 2 << 30:
+        parent = "/dev/shm"
     directory = Path(tempfile.mkdtemp(prefix="sessionfs-faults-", dir=parent))
     try:
         yield directory
