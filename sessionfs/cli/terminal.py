@@ -55,8 +55,12 @@ class Terminal:
         self._handlers: dict[int, object] = {}
         self._rest = b""
         self._is_left = True
+        # A signal that comes just before select would not end it: Python's handler would wait for a key.
+        self._told, self._tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._told_before = -1
 
     def __enter__(self) -> Terminal:
+        self._told_before = signal.set_wakeup_fd(self._tell, warn_on_full_buffer=False)
         for number in _ENDING:
             self._handlers[number] = signal.signal(number, self._end)
         self._handlers[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, self._stop)
@@ -77,9 +81,12 @@ class Terminal:
         finally:
             for number, handler in self._handlers.items():
                 signal.signal(number, handler)  # type: ignore[arg-type]
+            signal.set_wakeup_fd(self._told_before)
+            os.close(self._tell)
+            os.close(self._told)
 
     def keys(self, timeout_seconds: float | None) -> list[str]:
-        """Wait for keys, and return their names; none when *timeout_seconds* have passed, None for ever.
+        """Wait for keys, and return their names; none when *timeout_seconds* have passed, or a signal has come.
 
         Raises:
             Hangup: There will be no more.
@@ -94,7 +101,10 @@ class Terminal:
         return keys
 
     def _is_readable(self, timeout_seconds: float | None) -> bool:
-        return bool(select.select([self._fd], [], [], timeout_seconds)[0])
+        readable = select.select([self._fd, self._told], [], [], timeout_seconds)[0]
+        if self._told in readable:
+            os.read(self._told, _READ_BYTES)
+        return self._fd in readable
 
     def _read(self) -> bytes:
         try:

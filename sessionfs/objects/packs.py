@@ -441,15 +441,17 @@ class Packs:
             if failure.errno in (errno.ENOENT, errno.EACCES, errno.EPERM):
                 return False
             raise
-        if self._disk.try_lock(fd):
-            self._read_on(pack)
-            if pack.end == self._disk.size(fd) and not self._is_complete(pack):
-                make_directory(self._disk, self._unsynced, self._mode, self._directory)
-                sync_name(self._disk, self._unsynced, self._mode, pack.path)
-                self._own, self._fd = pack, fd
-                return True
-        self._disk.close(fd)
-        return False
+        try:
+            if self._disk.try_lock(fd):
+                self._read_on(pack)
+                if pack.end == self._disk.size(fd) and not self._is_complete(pack):
+                    make_directory(self._disk, self._unsynced, self._mode, self._directory)
+                    sync_name(self._disk, self._unsynced, self._mode, pack.path)
+                    self._own, self._fd = pack, fd
+        finally:
+            if self._fd != fd:
+                self._disk.close(fd)
+        return self._own is pack
 
     def _is_complete(self, pack: _Growing) -> bool:
         return self._disk.size_at(pack.path.removesuffix(PACK_SUFFIX) + _INDEX_SUFFIX) is not None

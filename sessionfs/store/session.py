@@ -544,9 +544,10 @@ class Session:
         with self.writing():
             event = transition(self.id, self.fold.fields.status, new)
             self.asking.record(asked)
-            # Coming back needs no snapshot: suspending wrote one.
-            oid = None if new is Status.ACTIVE else self.write_snapshot()
-            self.append(event, Moved(reason=reason, snapshot=oid), names_snapshot=oid is not None)
+            if new is Status.ACTIVE:  # coming back needs no snapshot: suspending wrote one
+                self.append(event, Moved(reason=reason))
+            else:
+                self._append_with_snapshot(event, Moved(reason=reason))
             self.asking.tell(asked)
 
     def save(self, *, checkpoint: str | None = None) -> ObjectId:
@@ -559,8 +560,7 @@ class Session:
         with self.writing():
             self.check_writable()
             self.asking.record(asked)
-            oid = self.write_snapshot()
-            self.append("session.saved", Moved(snapshot=oid, checkpoint=checkpoint), names_snapshot=True)
+            oid = self._append_with_snapshot("session.saved", Moved(checkpoint=checkpoint))
             self.asking.tell(asked)
             return oid
 
@@ -570,8 +570,7 @@ class Session:
         Also in a session that is not active: it changes nothing but where the session is read from.
         """
         with self.writing():
-            data = Moved(snapshot=self.write_snapshot(), beginning=beginning)
-            self.append("session.saved", data, names_snapshot=True)
+            self._append_with_snapshot("session.saved", Moved(beginning=beginning))
 
     def update(self, **changes: Any) -> None:
         """Set ``name``, ``description``, ``tags`` or ``metadata``; what is not given stays.
@@ -603,6 +602,13 @@ class Session:
         self._note_snapshot(position.seq, position.offset, oid)
         return oid
 
+    def _append_with_snapshot(self, type: str, data: Moved) -> ObjectId:
+        """Append a record that names a new snapshot, and return that; in between nobody deletes it."""
+        with self.objects.holding(()):
+            oid = self.write_snapshot()
+            self.append(type, msgspec.structs.replace(data, snapshot=oid), names_snapshot=True)
+        return oid
+
     def _note_snapshot(self, seq: int, offset: int, oid: ObjectId | None) -> None:
         self._snapshot = (seq, offset, oid)
         self._next_snapshot_seq = seq + _TAIL_RECORDS
@@ -615,8 +621,7 @@ class Session:
         if written > _SNAPSHOT_FACTOR * (position.offset - self._snapshot[1]):
             return
         try:
-            oid = self.write_snapshot()
-            self.append("session.saved", Moved(snapshot=oid), names_snapshot=True)
+            self._append_with_snapshot("session.saved", Moved())
         except Error:
             # The change itself is in the log; a snapshot only saves time, and is tried again later.
             self._next_snapshot_seq = position.seq + _TAIL_RECORDS

@@ -332,16 +332,18 @@ def test_what_is_appended_may_be_as_long_as_it_likes(bare, base, stage):
 
 
 @pytest.mark.parametrize("seen", [True, False], ids=["same process", "another each time"])
-def test_a_thousand_appends_cost_less_than_two_and_a_half_times_what_they_append(bare, objects, stage, seen):
+def test_many_appends_cost_less_than_two_and_a_half_times_what_they_append(bare, objects, stage, seen):
     numbers = random.Random(1)
     oid, model = None, b""
-    for _ in range(1000):
-        staged = stage(oid, objects if seen else bare.objects())
+    for _ in range(1000 if seen else 500):  # another process reads what is packed first
+        process = objects if seen else bare.objects()
+        staged = stage(oid, process)
         line = numbers.randbytes(1024)
         staged.append(line)
         model += line
         oid = staged.finish().oid
         staged.discard()
+        process.rest()
     assert oid == hash_bytes(model)
     assert bare.disk.written == sum(sizes(bare)) < 2.5 * len(model)
     assert bare.objects().read(oid) == model
@@ -481,7 +483,14 @@ def test_what_is_let_go_leaves_no_descriptor(bare, objects, base):
                 assert count() == before
 
 
-def test_a_length_that_no_file_can_have_is_refused_and_changes_nothing(stage, base):
+def test_a_length_that_no_file_can_have_is_refused_and_changes_nothing(stage, base, tmp_path):
+    try:
+        with (tmp_path / "as long as it likes").open("wb") as file:
+            file.truncate(1 << 62)
+    except OSError as failure:
+        assert failure.errno == errno.EFBIG
+    else:
+        pytest.skip("this filesystem has files of any length")
     for staged in (stage(), stage(base)):
         size = staged.size
         for change in (lambda: staged.truncate(1 << 62), lambda: staged.pwrite(b"x", 1 << 62)):  # noqa: B023
