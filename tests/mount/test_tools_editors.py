@@ -10,7 +10,9 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from programs import PROGRAMS, needs, told
@@ -68,11 +70,11 @@ def test_vim_in_a_terminal_killed_and_recovered(mounted: Mount, file: Path) -> N
     if pid == 0:
         os.execvpe("vim", ["vim", "-N", "-u", "NONE", "-i", "NONE", str(file)], {**os.environ, "TERM": "xterm"})
     try:
-        assert eventually(lambda: read_from(terminal) or swap.exists(), seconds=PATIENCE_SECONDS)
+        assert becomes(terminal, lambda: swap.exists())
         os.write(terminal, b":set ut=100\r")
         os.write(terminal, b"Goadded at the end\033")
         os.write(terminal, b":preserve\r")
-        assert eventually(lambda: read_from(terminal) or b"added at the end" in swap.read_bytes(), seconds=20)
+        assert becomes(terminal, lambda: b"added at the end" in swap.read_bytes())
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
@@ -107,9 +109,9 @@ def test_nano(mounted: Mount, file: Path, options: list[str]) -> None:
             assert ".text.swp" in left_beside(file)
         os.write(terminal, b"typed\r")
         os.write(terminal, b"\x0f\r")  # write it out, under that name
-        assert eventually(lambda: read_from(terminal) or file.read_text() != before, seconds=20)
+        assert becomes(terminal, lambda: file.read_text() == "typed\n" + before)
         os.write(terminal, b"\x18")  # exit
-        assert eventually(lambda: read_from(terminal) or os.waitpid(pid, os.WNOHANG)[0], seconds=20)
+        assert becomes(terminal, lambda: os.waitpid(pid, os.WNOHANG)[0])
         pid = 0
     finally:
         if pid:
@@ -122,6 +124,11 @@ def test_nano(mounted: Mount, file: Path, options: list[str]) -> None:
     assert left_beside(file) == ({"text~"} if options else set())
     if options:
         assert (file.parent / "text~").read_text() == before
+
+
+def becomes(terminal: int, condition: Callable[[], Any]) -> Any:
+    """Wait until *condition* is true, while a program prints what nobody wants to see."""
+    return eventually(lambda: (read_from(terminal), condition())[1], seconds=PATIENCE_SECONDS)
 
 
 def read_from(terminal: int) -> bytes:
