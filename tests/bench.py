@@ -148,6 +148,10 @@ def has_file(bench, path, data):
     assert bench.disk.content(path) == data
 
 
+def has_whole_file_or_none(bench, path, data):
+    assert bench.disk.size_at(path) is None or bench.disk.content(path) == data
+
+
 def has_bytes_somewhere(bench, content):
     assert any(content in held for _, held in bench.disk.all_files())
 

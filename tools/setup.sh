@@ -38,6 +38,9 @@ has() {
     attr) command -v setfattr ;;
     fuse3) command -v fusermount3 ;;
     inotify-tools) command -v inotifywait ;;
+    e2fsprogs) command -v mkfs.ext4 ;;
+    xfsprogs) command -v mkfs.xfs ;;
+    btrfs-progs) command -v mkfs.btrfs ;;
     libc6-dev) gcc -E -include stdio.h -x c /dev/null ;;
     libfuse3-dev) pkg-config --exists fuse3 ;;
     python3*-dev) "$python" -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' ;;

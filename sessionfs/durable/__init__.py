@@ -6,9 +6,11 @@
 ``unsynced``  what ``relaxed`` mode still owes the disk, and the one place that pays it
 ``background`` syncing once per interval
 ``group``     one fdatasync for all who wait (``full`` mode)
+``at_once``   one sync of the filesystem for all that is written in bulk
 ``again``     after a sync that failed: write again, never believe a retry
 """
 
+from sessionfs.durable.at_once import SyncedAtOnce
 from sessionfs.durable.background import BackgroundSync
 from sessionfs.durable.disk import Disk, OsDisk, Temporary, pwrite_all, write_all
 from sessionfs.durable.filesystem import disk_at, why_refused
@@ -23,6 +25,7 @@ __all__ = [
     "Mode",
     "Needed",
     "OsDisk",
+    "SyncedAtOnce",
     "Temporary",
     "Unsynced",
     "append",

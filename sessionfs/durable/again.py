@@ -46,8 +46,10 @@ def write_file_again(disk: Disk, path: str) -> None:
         temporary = disk.create_temporary(os.path.dirname(path), 0o444)
         try:
             _copy(disk, fd, lambda data, offset: disk.pwrite(temporary.fd, data, offset))
-            disk.fsync(temporary.fd)
-            disk.name_temporary(temporary, path, replace=True)
+            beside = f"{path}.again"
+            disk.name_temporary(temporary, beside, replace=True)
+            disk.fsync(temporary.fd)  # now that it has a name: see publish.place
+            disk.rename(beside, path)
         finally:
             disk.discard_temporary(temporary)
     finally:

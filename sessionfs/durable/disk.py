@@ -77,6 +77,12 @@ class Disk(Protocol):
     def now_ns(self) -> int:
         """Return the time that it gives to what is written now, in nanoseconds."""
 
+    def status_at(self, path: str) -> tuple[int, int, int, int] | None:
+        """Return device, number, length in bytes and time of the last change of the file at *path*; None for none."""
+
+    def is_named(self, fd: int) -> bool:
+        """Say whether the file still has a name."""
+
     def identity(self, fd: int) -> tuple[int, int]:
         """Return the numbers of the device and of the file: a copy has others."""
 
@@ -227,6 +233,16 @@ class OsDisk:
             return os.stat(path).st_mtime_ns
         except FileNotFoundError:
             return None
+
+    def status_at(self, path: str) -> tuple[int, int, int, int] | None:
+        try:
+            status = os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+    def is_named(self, fd: int) -> bool:
+        return os.fstat(fd).st_nlink > 0
 
     def identity(self, fd: int) -> tuple[int, int]:
         status = os.fstat(fd)

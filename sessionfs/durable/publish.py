@@ -69,11 +69,28 @@ def place(
         make_directory(disk, unsynced, mode, directory)
         placed = disk.name_temporary(temporary, target, replace=replace)
     if mode is Mode.FULL:
-        # Also when somebody else placed it: their sync may not have happened yet, and our caller's record needs it.
+        # Again, now that it has a name: what was synced without one says of itself that it has none, and ext4 without a
+        # journal keeps that, so that e2fsck takes the file for a deleted one (seen by tools/torture --faults).
+        if placed:
+            disk.fsync(temporary.fd)
+        else:
+            # Somebody else placed it: their syncs may not have happened yet, and our caller's record needs them. If it
+            # has gone again, to the trash, whoever records it takes it out and syncs it.
+            with contextlib.suppress(FileNotFoundError):
+                sync_file(disk, target)
         disk.sync_directory(os.path.dirname(target))
     elif placed:
         unsynced.add_file(target)
     return placed
+
+
+def sync_file(disk: Disk, path: str) -> None:
+    """Put the file at *path* on stable storage; FileNotFoundError when it has gone."""
+    fd = disk.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        disk.fsync(fd)
+    finally:
+        disk.close(fd)
 
 
 def make_directory(disk: Disk, unsynced: Unsynced, mode: Mode, path: str) -> None:

@@ -5,8 +5,7 @@
 ``sessions``  logs against their chains, records against the objects they name, snapshots against the fold
 ``found``     what is known of the objects meanwhile: which are damaged, and what needs them
 ``leftovers`` what lies in ``tmp/``
-``repair``    what is done about it: ``mended`` objects, ``logs``, ``refs``; ``bits`` turned
-              back; ``aside``: what was taken away
+``repair``    what is done about it: ``mended`` objects, ``logs``, ``refs``; ``bits`` turned back
 ``recover``   what was written to a mount that was killed
 """
 

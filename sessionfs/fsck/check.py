@@ -13,6 +13,7 @@ from sessionfs.fsck.found import Found, whole_copy
 from sessionfs.fsck.leftovers import list_leftovers
 from sessionfs.fsck.objects import Progress, check_objects, check_packs
 from sessionfs.fsck.sessions import check_session
+from sessionfs.fsck.shelves import check_shelves
 from sessionfs.objects import ObjectFile
 from sessionfs.oid import ObjectId
 from sessionfs.store.reach import Objects, named_by_session
@@ -57,6 +58,7 @@ def check(
     )
     if session_ids is None:
         yield from check_packs(store)
+        yield from check_shelves(store)
     if found.damaged:
         # What needs them is known when the sessions have been read.
         of_sessions = iter(list(of_sessions))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sessionfs.errors import Corrupt, NotFound
+from sessionfs.errors import Corrupt, Denied, NotFound
 from sessionfs.fsck.fault import Use
 from sessionfs.objects import ObjectDatabase, ObjectFile
 from sessionfs.oid import ObjectId
@@ -70,6 +70,6 @@ def whole_copy(objects: ObjectDatabase, oid: ObjectId, kind: str) -> ObjectFile 
             try:
                 objects.verify(file)
                 return file
-            except (Corrupt, NotFound):
+            except (Corrupt, Denied, NotFound):
                 continue
     return None

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import msgspec
 
 from sessionfs.errors import Corrupt, Error, NotFound
-from sessionfs.fsck.aside import Aside
 from sessionfs.fsck.bits import MAX_BYTES, turn_back
 from sessionfs.fsck.found import whole_copy
 from sessionfs.log import Position
@@ -18,6 +17,7 @@ from sessionfs.oid import ObjectId, hash_bytes
 from sessionfs.sessions import Moved
 from sessionfs.store import past
 from sessionfs.store import snapshot as snapshots
+from sessionfs.store.aside import Aside
 from sessionfs.store.session import Session
 from sessionfs.store.store import Store
 

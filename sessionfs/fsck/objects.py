@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 
-from sessionfs.errors import Corrupt, NotFound
+from sessionfs.errors import Corrupt, Denied, NotFound
 from sessionfs.fsck.fault import Fault
 from sessionfs.fsck.found import Damaged, Found
 from sessionfs.fsck.parallel import in_processes
@@ -111,6 +111,8 @@ def _check(file: ObjectFile, verify: Verify) -> list[Damaged]:
         return [Damaged(file, "broken-pieces", f"object {file.oid} is damaged: {fault}") for fault in failure.faults]
     except Corrupt as failure:
         return [Damaged(file, "damaged-object", str(failure))]
+    except Denied as failure:  # it may be whole; a repair leaves it alone
+        return [Damaged(file, "unreadable-object", str(failure))]
     except NotFound:
         return []  # moved to the trash since it was listed
     return []

@@ -7,9 +7,9 @@ from collections.abc import Collection
 import msgspec
 
 from sessionfs import refs
-from sessionfs.fsck.aside import Aside
 from sessionfs.oid import ObjectId
 from sessionfs.sessions import Moved
+from sessionfs.store.aside import Aside
 from sessionfs.store.reach import read_from
 from sessionfs.store.store import Store
 

@@ -1,7 +1,7 @@
 """Repair: what can be had again is put back, what cannot is cut off or noted as lost, what is derived is made anew.
 
 In rounds, because what is found in one may say more in the next: a tree that was put back names others. Nothing that
-is taken away is destroyed (see ``aside``), and a session that was cut or has lost something says so in its log. A
+is taken away is destroyed (see ``store.aside``), and a session that was cut or has lost something says so in its log. A
 second repair finds nothing to do.
 """
 
@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from sessionfs.errors import Conflict, Corrupt, Error, NotFound
 from sessionfs.fsck import logs, mended
-from sessionfs.fsck.aside import Aside
 from sessionfs.fsck.check import check
 from sessionfs.fsck.fault import Fault
 from sessionfs.fsck.objects import Progress
@@ -21,6 +20,7 @@ from sessionfs.fsck.refs import mend_ref
 from sessionfs.objects import ObjectFile
 from sessionfs.oid import ObjectId
 from sessionfs.store import forks
+from sessionfs.store.aside import REPAIR, Aside
 from sessionfs.store.pruned import TYPE as PRUNED
 from sessionfs.store.pruned import tombstones
 from sessionfs.store.store import Store
@@ -65,7 +65,7 @@ def repair(
     Concurrency:
         For a store that nobody writes to: who has a session open that is cut gets an error with the next write.
     """
-    aside = Aside(store)
+    aside = Aside(store, REPAIR, store.clock())
     for _ in range(_MAX_ROUNDS):
         faults = list(check(store, jobs=jobs, progress=progress))
         work = _Round(store, others, aside, faults, dry_run)

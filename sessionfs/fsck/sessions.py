@@ -12,7 +12,7 @@ import msgspec
 from sessionfs import refs
 from sessionfs.artifacts.names import from_text, text_of
 from sessionfs.artifacts.node import decode_tree
-from sessionfs.errors import Corrupt, Error
+from sessionfs.errors import Corrupt, Denied, Error
 from sessionfs.fsck.fault import Fault, Use
 from sessionfs.fsck.found import Found
 from sessionfs.log import Position, Record
@@ -88,6 +88,9 @@ class _SessionCheck:
                 position = Position(record.seq + 1, position.offset + len(line), record.chain, record.base)
         except Corrupt as failure:
             yield self._fault("damaged-log", position.seq, str(failure))
+            return
+        except Denied as failure:
+            yield self._fault("unreadable-log", position.seq, str(failure))
             return
         size = self._store.disk.size_at(self._session.log.path) or 0
         if size > position.offset:

@@ -126,6 +126,10 @@ class Log:
                     self._disk.close(fd)
             self._denied = None
 
+    def is_in_place(self) -> bool:
+        """Say whether the open file has a name still: repack puts the logs of archived sessions elsewhere."""
+        return self._fd is None or self._disk.is_named(self._fd)
+
     def __del__(self) -> None:
         for fd in (self._fd, self._mark_fd):
             if fd is not None:
@@ -312,6 +316,15 @@ class Log:
             self.end()
             raise
 
+    def begin_in_place(self) -> list[Record]:
+        """Enter it as :meth:`begin` does, with the file that is in the log's place now, and no other."""
+        records = self.begin()
+        while self._writers == 1 and not self.is_in_place():
+            self.end()
+            self.rest()
+            records += self.begin()
+        return records
+
     def _catch_up(self, fd: int) -> list[Record]:
         records = self.read_new()
         if self.damage is not None:
@@ -403,6 +416,31 @@ class Log:
         if offset == 0:
             self._foreign_offset = None  # nobody was here before
         return bodies
+
+    def append_lines(self, data: bytes, end: Position) -> None:
+        """Add whole lines that another copy of this log has at this place; the caller is inside :meth:`writing`.
+
+        Args:
+            data: The lines, which have been verified to follow from the one before.
+            end: The place behind them.
+
+        Raises:
+            NoSpace, ReadOnlyStore: Nothing was written.
+
+        Durability:
+            Survives this process. Whoever copies a log syncs it, with all that it names.
+        """
+        fd = self._fd
+        assert fd is not None and end.offset == self.position.offset + len(data), "append outside of writing"
+        try:
+            append(self._disk, fd, data, self.position.offset)
+        except OSError as failure:
+            raise from_os_error(failure, f"append to {self.path}") from failure
+        self.position = end
+
+    def tell(self) -> None:
+        """Tell watchers that it has changed; :meth:`commit` does so by itself."""
+        self._touch_mark()
 
     def commit(self) -> None:
         """Keep the promise of the durability mode for everything appended so far, and tell watchers.

@@ -25,8 +25,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sessionfs import refs
 from sessionfs.clock import format_time
-from sessionfs.durable import write_all
-from sessionfs.durable.publish import make_directory
 from sessionfs.errors import Corrupt, Denied, Error, NotFound, from_os_error
 from sessionfs.log.damage import CorruptLog
 from sessionfs.log.framing import is_followed, is_framed
@@ -36,15 +34,13 @@ from sessionfs.oid import ObjectId
 from sessionfs.sessions import Forked
 from sessionfs.store import past, references
 from sessionfs.store import snapshot as snapshots
+from sessionfs.store.aside import POWER_CUT, Aside
 from sessionfs.store.pruned import pruned_oids
 from sessionfs.store.reach import read_from
 
 if TYPE_CHECKING:
     from sessionfs.objects import ObjectFile
     from sessionfs.store.store import Store
-
-# No session can have a name that begins so.
-_ASIDE = "+power-cut@"
 
 _TIME = re.compile(rb'\{"seq":\d{1,18},"time":"([^"]{30})"')
 
@@ -135,16 +131,14 @@ class _Settling:
         self._layout = store.layout
         self._since_ns = since_ns
         self._since = format_time(since_ns).encode()
-        moment = format_time(store.disk.now_ns()).replace(":", "").replace("-", "")
-        self._directory = f"{store.layout.trash}/{_ASIDE}{moment}"
-        self._made = False
+        self._aside = Aside(store, POWER_CUT, store.disk.now_ns())
         self._cuts: list[Cut] = []
         self._refs: list[str] = []
 
     def run(self) -> Settled:
         damaged = [file for file in self._young_objects() if not self._is_whole(file)]
         for file in damaged:
-            self._objects.set_aside(file, self._aside())
+            self._objects.set_aside(file, self._aside.make())
         session_ids = self._store.session_ids()
         for session_id in session_ids:
             self._cut_log(session_id)
@@ -157,7 +151,8 @@ class _Settling:
         for cut in self._cuts:
             self._note(cut)
         names = tuple(file.path.removeprefix(self._layout.objects + "/") for file in damaged)
-        return Settled(self._directory if self._made else None, names, tuple(self._cuts), tuple(self._refs))
+        directory = self._aside.directory if self._aside.is_made else None
+        return Settled(directory, names, tuple(self._cuts), tuple(self._refs))
 
     def _is_young(self, path: str) -> bool:
         modified_ns = self._disk.modified_ns(path)
@@ -190,7 +185,7 @@ class _Settling:
             if seq == 0:
                 self._drop(session_id, count)
                 return
-            self._cut(path, offset, f"{session_id}.log-from-{offset}")
+            self._aside.cut(path, offset, f"{session_id}.log-from-{offset}")
             cut = Cut(session_id, seq, count)
         if cut is not None:
             self._cuts.append(cut)
@@ -198,7 +193,7 @@ class _Settling:
     def _first_bad(self, path: str, session_id: str) -> tuple[int, int] | None:
         """Return the number and the offset of the first record that cannot be believed; None when all can.
 
-        Records that were appended together count together. A torn tail was never whole: the next writer sets it aside.
+        Records that were appended together count together. A torn line was never whole: the next writer sets it aside.
         """
         seq = offset = 0
         good = 0, 0
@@ -217,7 +212,8 @@ class _Settling:
             rest = read_from(self._disk, path, failure.offset).split(b"\n")
             was_damaged = any(_TIME.match(line) and not self._is_suspect(line) for line in rest)
             return None if was_damaged else good
-        return None
+        # Behind a hole there may be whole lines, the last of which would tell who opens the session where to begin.
+        return good if b"\n" in read_from(self._disk, path, offset) else None
 
     def _count(self, path: str, offset: int) -> int:
         """Return how many records lie behind *offset*, whatever they are worth."""
@@ -265,7 +261,7 @@ class _Settling:
 
     def _drop(self, session_id: str, count: int) -> None:
         """Set a whole session aside."""
-        self._disk.rename(self._layout.session(session_id), f"{self._aside()}/{session_id}")
+        self._disk.rename(self._layout.session(session_id), f"{self._aside.make()}/{session_id}")
         with contextlib.suppress(FileNotFoundError):
             self._disk.unlink(self._layout.mark(session_id))
         self._cuts = [cut for cut in self._cuts if cut.session_id != session_id]
@@ -277,7 +273,7 @@ class _Settling:
             return
         session = self._store.unread(cut.session_id)
         message = f"{cut.record_count} records were cut off after a power cut: not all that they name was there"
-        data = {"message": message, "seq": cut.seq, "count": cut.record_count, "kept": self._directory}
+        data = {"message": message, "seq": cut.seq, "count": cut.record_count, "kept": self._aside.directory}
         # One that was deleted, and on its way to the trash, need not say it; one that is damaged cannot.
         with contextlib.suppress(NotFound, Corrupt):
             session.open()
@@ -306,7 +302,7 @@ class _Settling:
         content = read_from(self._disk, path, 0)
         offset = refs.good_length(content, is_good)
         if b"\n" in content[offset:]:  # a line that is torn is cut off by the next writer
-            self._cut(path, offset, f"{session_id or ''}.{os.path.basename(path)}-from-{offset}")
+            self._aside.cut(path, offset, f"{session_id or ''}.{os.path.basename(path)}-from-{offset}")
             self._refs.append(path.removeprefix(self._layout.root + "/"))
 
     def _has_moment(self, session_id: str, value: str) -> bool:
@@ -318,33 +314,3 @@ class _Settling:
         snapshot = snapshots.read(self._objects, ObjectId(value))
         size = self._disk.size_at(self._layout.log(session_id)) or 0
         return snapshot.session.id != session_id or snapshot.position.offset <= size
-
-    # Files
-
-    def _aside(self) -> str:
-        """Return the directory for what is set aside; it is there."""
-        if not self._made:
-            store = self._store
-            make_directory(self._disk, store.unsynced, store.config.mode, self._directory)
-            self._disk.sync_directory(self._layout.trash)
-            self._made = True
-        return self._directory
-
-    def _cut(self, path: str, offset: int, name: str) -> None:
-        """Keep what the file at *path* holds from *offset* on, then cut it off."""
-        disk = self._disk
-        kept = disk.open(f"{self._aside()}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            write_all(disk, kept, read_from(disk, path, offset))
-            disk.fsync(kept)
-        finally:
-            disk.close(kept)
-        disk.sync_directory(self._directory)
-        # Only now: whatever happens next, the bytes are in one of the two places.
-        fd = disk.open(path, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            disk.lock(fd, path)
-            disk.truncate(fd, offset)
-            disk.fdatasync(fd)
-        finally:
-            disk.close(fd)

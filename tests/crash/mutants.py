@@ -17,10 +17,10 @@ from typing import NamedTuple
 STEPS = frozenset({
     "add_directory", "add_file", "add_log", "append", "close", "cover", "create_temporary", "discard_temporary",
     "fdatasync", "fsync", "listdir", "lock", "make_directory", "mkdir", "name_temporary", "open", "owe", "place",
-    "publish", "pwrite", "pwrite_all", "read_new", "rename", "sync", "sync_directory", "sync_filesystem", "sync_name",
-    "truncate", "unlink", "unlock", "update", "wait", "write", "write_again", "write_all", "write_file_again",
-    "write_log_again", "_copy", "_drop_damaged", "_keep", "_keep_names", "_set_tail_aside", "_sync", "_sync_directory",
-    "_sync_file", "_touch_mark",
+    "publish", "pwrite", "pwrite_all", "read_new", "rename", "sync", "sync_directory", "sync_file", "sync_filesystem",
+    "sync_name", "truncate", "unlink", "unlock", "update", "wait", "write", "write_again", "write_all",
+    "write_file_again", "write_log_again", "_copy", "_drop_damaged", "_keep", "_keep_names", "_set_tail_aside", "_sync",
+    "_sync_directory", "_sync_file", "_touch_mark",
 })  # fmt: skip
 """What does something to the disk, or says that it will be done."""
 

@@ -15,9 +15,10 @@ from bench import (
     has_object,
     has_records,
     has_state,
+    has_whole_file_or_none,
 )
 
-from sessionfs.durable import publish
+from sessionfs.durable import Mode, publish
 from sessionfs.oid import hash_bytes
 
 TORN = b'{"seq":1,"time":"1999'
@@ -40,6 +41,8 @@ def put_trees(bench):
 
 
 def publish_into_a_missing_directory(bench):
+    if bench.mode is Mode.FULL:
+        bench.promise(has_whole_file_or_none, "/s/objects/new/x", b"x")
     publish(bench.disk, bench.unsynced, bench.mode, b"x", "/s/objects/new/x", staging="/s/tmp")
     bench.promise(has_file, "/s/objects/new/x", b"x")
 

@@ -43,6 +43,7 @@ sessions = st.sampled_from(SESSIONS)
 paths = st.sampled_from(PATHS)
 contents = st.sampled_from(sorted(CONTENTS))
 
+SETTLED_BY = ("warning.raised", "session.forked")  # what is recorded when a cut is settled; it changes nothing
 REFUSED = (Conflict, Denied, NotFound)  # what a session or path is not there for
 
 
@@ -80,6 +81,7 @@ class CrashMachine(RuleBasedStateMachine):
         self.disk = new_disk(self.path)
         self.make_ino = itertools.count(1 << 51).__next__
         self.stores: list[Store | None] = [None, None]
+        self.watched: list[Watched | None] = [None, None]
         self.states: dict[str, dict[str, object]] = {}  # what a session was, by the chain of its newest record
         self.promised: dict[str, int] = {}  # so many records are
         self.written: list[dict[str, int]] = [{}, {}]  # up to where each process wrote
@@ -91,7 +93,8 @@ class CrashMachine(RuleBasedStateMachine):
 
     def store(self, process):
         if self.stores[process] is None:
-            self.stores[process] = self.open(Watched(self.disk))
+            self.watched[process] = Watched(self.disk)
+            self.stores[process] = self.open(self.watched[process])
         return self.stores[process]
 
     def open(self, disk):
@@ -223,7 +226,10 @@ class CrashMachine(RuleBasedStateMachine):
     def cut_in_the_middle(self, data, process, session, path, content, what, calls):
         if what == "open":
             self.kill(process)
-        watched = self.store(process).disk if what != "open" else Watched(self.disk)
+            watched = Watched(self.disk)
+        else:
+            self.store(process)
+            watched = self.watched[process]
         watched.stop_after(calls)
         works = {
             "put": putting(session, path, content),
@@ -270,7 +276,7 @@ class CrashMachine(RuleBasedStateMachine):
             had = [number for number, record in enumerate(records, 1) if record.chain in known]
             assert len(records) >= self.promised.get(session, 0), f"{session} has lost records"
             now = state_of(store, session)
-            rest = [record.type for record in records[had[-1] if had else 0 :] if record.type != "warning.raised"]
+            rest = [record.type for record in records[had[-1] if had else 0 :] if record.type not in SETTLED_BY]
             if rest:  # of the operation that was cut off, or of a deletion that did not come about
                 assert session in unfinished or session in self.deleted
             else:

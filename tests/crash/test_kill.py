@@ -13,13 +13,14 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
+from thoroughness import times
 from writer import SESSION, apply, read_model, steps
 
 from sessionfs.fsck import check
 from sessionfs.store.store import Store
 
 WRITER = Path(__file__).parent / "writer.py"
-KILLS = 200 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 40
+KILLS = times(dev=40, ci=80, explore=500)
 CHECKED_EVERY = 10  # by fsck, which reads everything
 
 

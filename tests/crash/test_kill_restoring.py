@@ -9,10 +9,12 @@ import subprocess
 import sys
 import time
 
+from thoroughness import times
+
 import sessionfs
 from sessionfs.fsck import check
 
-KILLS = 60 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 12
+KILLS = times(dev=12, ci=20, explore=300)
 FILES = 400
 CHECKED_EVERY = 6  # by fsck, which reads everything
 

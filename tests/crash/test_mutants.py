@@ -16,7 +16,7 @@ import pytest
 import scenarios
 import test_failing_call as failing
 import test_power_cut as cuts
-from bench import NOISE, REF, Bench, has_bytes_somewhere, has_object, new_disk
+from bench import NOISE, REF, Bench, has_bytes_somewhere, has_file, has_object, new_disk
 from disks import MemoryDisk, PowerCut, Watched
 from mutants import Mutant, mutants
 
@@ -32,7 +32,8 @@ publishing = import_module("sessionfs.durable.publish")  # the package's own pub
 again = import_module("sessionfs.durable.again")
 
 FUNCTIONS = [
-    publishing.publish, publishing.place, publishing.make_directory, publishing.sync_name, publishing.append,
+    publishing.publish, publishing.place, publishing.sync_file, publishing.make_directory, publishing.sync_name,
+    publishing.append,
     refs.update, refs._keep, refs._open_for_writing,
     Log.begin, Log.append, Log.commit, Log.owe, Log.sync, Log._keep_names, Log._set_tail_aside,
     Unsynced.sync, Unsynced._sync, Unsynced._sync_directory, Unsynced._sync_file,
@@ -307,6 +308,20 @@ def check_a_torn_tail_is_always_somewhere():
             has_bytes_somewhere(Bench(left), scenarios.TORN)
 
 
+def check_what_others_were_placing_is_kept():
+    """Somebody was killed while publishing a file; who publishes the same is promised it."""
+    path = "/s/objects/00/x"
+    for stop_at in range(12):
+        disk = new_disk()
+        with suppress(PowerCut):
+            first = Bench(Watched(disk, stop_at=stop_at))
+            publishing.publish(first.disk, first.unsynced, first.mode, b"x", path, staging="/s/tmp")
+        second = Bench(disk.process_crash())
+        publishing.publish(second.disk, second.unsynced, second.mode, b"x", path, staging="/s/tmp")
+        for left in cuts.every_cut(second.disk, cuts.CUTS):
+            has_file(Bench(left), path, b"x")
+
+
 def put_a_pack(bench):
     """Content in pieces, of which the small ones go into a pack, and a record that names it."""
     log = bench.log()
@@ -351,6 +366,7 @@ MORE = [
     check_in_relaxed_mode_no_record_is_on_disk_before_its_object,
     check_names_whose_sync_failed_are_synced_again,
     check_a_torn_tail_is_always_somewhere,
+    check_what_others_were_placing_is_kept,
     *(partial(check_what_others_packed_is_kept, mode) for mode in Mode),
 ]
 
@@ -362,6 +378,9 @@ def battery() -> Iterator[tuple[str, Callable[[], None]]]:
     """Yield every check, those that find most first."""
     for scenario in SCENARIOS:
         yield f"{scenario.__name__} then sync", partial(cuts.check_cuts_after_sync, scenario)
+    for operation in (failing.append, failing.move_ref):
+        for mode in Mode:
+            yield "full disk", partial(failing.test_a_full_disk_changes_nothing, operation, mode)
     for check in MORE:
         yield getattr(check, "__name__", str(check)), check
     for scenario in SCENARIOS:
@@ -375,12 +394,13 @@ def battery() -> Iterator[tuple[str, Callable[[], None]]]:
                 yield "failing", partial(failing.test_a_failing_call_is_an_error_of_its_kind, operation, mode, number)
             yield "short", partial(failing.test_a_short_write_is_gone_on_with, operation, mode)
             yield "leak", partial(failing.test_a_failing_call_leaves_no_descriptor_open, operation, mode)
-    for operation in (failing.append, failing.move_ref):
-        for mode in Mode:
-            yield "full disk", partial(failing.test_a_full_disk_changes_nothing, operation, mode)
 
 
 EQUAL = {
+    "place: swapped if placed: disk.fsync(temporary.fd) else: with contextlib.su | "
+    "disk.sync_directory(os.path.dirname(target))": "both come before it returns",
+    "ObjectFiles.keep: swapped if self._mode is Mode.RELAXED: self._unsynced.add_pack(path) | "
+    "sync_file(self.disk, path)": "it is synced earlier than it must be",
     "_keep: swapped if mode is Mode.FULL: disk.fdatasync(fd) else: unsynced.add_ | "
     "sync_name(disk, unsynced, mode, path)": "both come before it returns",
     'Log.begin: swapped if self._denied is not None: raise ReadOnlyStore(f"{self.pat | '
@@ -399,7 +419,7 @@ EQUAL = {
     "for directory in sorted(directories | {os.path.dirname(path)": "both come before the logs",
     "ObjectFiles.keep: swapped if self._mode is Mode.RELAXED and (not is_pack): self._unsyn | "
     "try: if is_pack: sync_name(self.disk, self._unsynced, self._": "it is synced either way",
-    "ObjectFiles.keep: swapped try: self.disk.fsync(fd) finally: self.disk.close(fd) | "
+    "ObjectFiles.keep: swapped sync_file(self.disk, path) | "
     "self.disk.sync_directory(os.path.dirname(path))": "both come before it returns",
 }
 """Mutants that keep every promise, and why."""

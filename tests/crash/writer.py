@@ -1,7 +1,8 @@
 """A writer to be killed: forks a child for each line of its input, which changes a session and says so.
 
-Input: ``<seed> <mode>``. Output, one JSON value a line: the child's pid, then the number of each step that was
-acknowledged. The first process has no threads, so that forking is safe, and imports everything, so that it is quick.
+Arguments: the store, and the session if it is another one. Input: a seed a line. Output, one JSON value a line: the
+child's pid, then the number of each step that was acknowledged. The first process has no threads, so that forking is
+safe, and imports everything, so that it is quick.
 """
 
 from __future__ import annotations
@@ -91,17 +92,17 @@ def perform(session, model, step):
         session.save()
 
 
-def read_model(store):
+def read_model(store, session_id=SESSION):
     """Return what the session is now, as :func:`apply` keeps it; every byte is read and checked."""
-    session = store.session(SESSION)
+    session = store.session(session_id)
     files = {node.path: store.objects.read(node.oid) for _, node in session.tree.walk() if node.is_file}
     return files, {key: session.fold.state.get(key) for key in session.fold.state.keys()}  # noqa: SIM118
 
 
-def run(path, seed):
+def run(path, seed, session_id=SESSION):
     store = Store(path)
-    session = store.session(SESSION)
-    model = read_model(store)
+    session = store.session(session_id)
+    model = read_model(store, session_id)
     for number, step in enumerate(steps(seed)):
         perform(session, model, step)
         apply(model, step)
@@ -114,7 +115,7 @@ def main():
         if pid == 0:
             os.write(1, f"{json.dumps(os.getpid())}\n".encode())
             try:
-                run(sys.argv[1], int(line))
+                run(sys.argv[1], int(line), *sys.argv[2:])
             finally:
                 os._exit(1)
         _, status = os.waitpid(pid, 0)

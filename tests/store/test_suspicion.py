@@ -106,6 +106,22 @@ def test_a_session_ends_before_the_record_whose_object_is_damaged(store, how, da
     assert damage(after) == []
 
 
+def test_whole_lines_behind_a_hole_are_cut_off_with_it(store):
+    session = store.session("old")
+    whole = session.log.position
+    session.artifacts.put("second", store.objects.put_bytes(b"second"))
+    end = session.log.position.offset
+    os.unlink(path_of(store, b"second"))
+    session.save()  # its record says that a session is opened from there
+    with open(session.log.path, "rb") as file:
+        content = file.read()
+    overwrite(session.log.path, content[: whole.offset] + bytes(end - whole.offset) + content[end:])
+    after = reboot(store)
+    assert [node.path for _, node in after.session("old").tree.walk()] == ["kept"]
+    assert after.settled.cuts[0][:2] == ("old", whole.seq)
+    assert damage(after) == []
+
+
 def test_an_object_that_is_missing_cuts_the_session_too(store):
     session = store.session("old")
     session.values.set("long", "x" * 9000)

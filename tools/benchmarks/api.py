@@ -47,7 +47,7 @@ SMALL_BYTES = 1 << 10
 
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-_THREADS = 16
+_THREADS = (4, 16)
 _EACH = 8  # operations per thread and call
 
 # Sessions
@@ -346,13 +346,13 @@ def _process(command: list[str]) -> Side:
 # Several threads
 
 
-def threaded(make: Make) -> Make:
-    """Return *make* with each call being eight operations in each of 16 threads, all on one session."""
+def threaded(make: Make, count: int) -> Make:
+    """Return *make* with each call being eight operations in each of *count* threads, all on one session."""
 
     def make_threaded(place: str) -> Side:
         side = make(place)
-        pool = ThreadPoolExecutor(_THREADS)
-        turn = threading.Barrier(_THREADS)
+        pool = ThreadPoolExecutor(count)
+        turn = threading.Barrier(count)
 
         def work(arguments: list[Any]) -> None:
             turn.wait()  # so that each thread has one share, and all begin at once
@@ -364,8 +364,8 @@ def threaded(make: Make) -> Make:
 
         def arguments(calls: int) -> Iterator[list[list[Any]]]:
             for _ in range(calls):
-                all_arguments = list(side.arguments(_THREADS * _EACH))
-                yield [all_arguments[thread::_THREADS] for thread in range(_THREADS)]
+                all_arguments = list(side.arguments(count * _EACH))
+                yield [all_arguments[thread::count] for thread in range(count)]
 
         def close() -> None:
             pool.shutdown()
@@ -460,8 +460,10 @@ ROWS = (
     Row("process: hash-object FILE", hash_object, raw_python, at_most_times(4), MILLISECONDS, calls=10),
     Row("process: cat-file -s OID", cat_file_size, raw_python, at_most_times(4), MILLISECONDS, calls=10),
     Row("full: append, 1 thread", _append_full, _raw_append_full, calls=30),
-    Row("full: append, 16 threads", threaded(_append_full), threaded(_raw_append_full), operations=_THREADS * _EACH),
+    *(Row(f"full: append, {count} threads", threaded(_append_full, count), threaded(_raw_append_full, count),
+          operations=count * _EACH) for count in _THREADS),
     Row("full: put 1 KiB, 1 thread", _put_full, _raw_put_full, calls=30),
-    Row("full: put 1 KiB, 16 threads", threaded(_put_full), threaded(_raw_put_full), operations=_THREADS * _EACH),
+    *(Row(f"full: put 1 KiB, {count} threads", threaded(_put_full, count), threaded(_raw_put_full, count),
+          operations=count * _EACH) for count in _THREADS),
 )
 # fmt: on

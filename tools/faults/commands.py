@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from faults.work import ROOT
+from faults import ROOT
 
 SESSIONFS = (sys.executable, "-P", "-m", "sessionfs")  # -P: what lies around here must not decide which
 
@@ -35,18 +36,16 @@ def start(
         env=environment(store),
     )
     assert process.stdin is not None
-    with process.stdin:
+    with contextlib.suppress(BrokenPipeError), process.stdin:  # who is killed reads nothing
         process.stdin.write(stdin)
+    process.stdin = None
     return process
 
 
 def run(store: Path, *arguments: str, stdin: bytes = b"") -> str:
     """Run a command that must be done, or have been done before; return what it printed."""
     process = start(store, *arguments, stdin=stdin)
-    assert process.stdout is not None and process.stderr is not None
-    out, err = process.stdout.read(), process.stderr.read()
-    if process.wait() not in _FINE:
+    out, err = process.communicate()
+    if process.returncode not in _FINE:
         raise RuntimeError(f"sessionfs {' '.join(arguments)} ends with {process.returncode}: {err.decode()}")
-    process.stdout.close()
-    process.stderr.close()
     return out.decode()

@@ -41,20 +41,12 @@ class Filesystem(NamedTuple):
     name: str
     size_bytes: int
     make: tuple[str, ...]
-    type: str = ""
-    options: str = ""
-
-    @property
-    def kernel_type(self) -> str:
-        """What mount(2) calls it."""
-        return self.type or self.name
 
 
 FILESYSTEMS = {
     filesystem.name: filesystem
     for filesystem in (
         Filesystem("ext4", 48 << 20, ("mkfs.ext4", "-q", "-F", "-J", "size=4")),
-        Filesystem("ext4-nojournal", 48 << 20, ("mkfs.ext4", "-q", "-F", "-O", "^has_journal"), "ext4"),
         Filesystem("xfs", 320 << 20, ("mkfs.xfs", "-q", "-f")),
         Filesystem("btrfs", 128 << 20, ("mkfs.btrfs", "-q", "-f")),
     )
@@ -70,8 +62,8 @@ def missing_for(filesystem: Filesystem) -> str | None:
     if shutil.which(filesystem.make[0]) is None:
         return f"there is no {filesystem.make[0]}"
     known = Path("/proc/filesystems").read_text().split()
-    if filesystem.kernel_type not in known:
-        return f"this kernel has no {filesystem.kernel_type}"
+    if filesystem.name not in known:
+        return f"this kernel has no {filesystem.name}"
     return None
 
 
@@ -81,6 +73,25 @@ def make_image(filesystem: Filesystem, path: Path) -> None:
         file.truncate(filesystem.size_bytes)
     run(*filesystem.make, str(path))
     run("fallocate", "--dig-holes", str(path))
+
+
+def copy_image(source: Path, target: Path) -> None:
+    """Copy an image, with its holes."""
+    with source.open("rb") as reading, target.open("wb") as writing:
+        size = os.fstat(reading.fileno()).st_size
+        writing.truncate(size)
+        end = 0
+        while True:
+            try:
+                start = os.lseek(reading.fileno(), end, os.SEEK_DATA)
+            except OSError as failure:
+                if failure.errno != errno.ENXIO:
+                    raise
+                return
+            end = os.lseek(reading.fileno(), start, os.SEEK_HOLE)
+            os.lseek(writing.fileno(), start, os.SEEK_SET)
+            while start < end:
+                start += os.sendfile(writing.fileno(), reading.fileno(), start, end - start)
 
 
 def run(*command: str) -> None:
@@ -95,12 +106,12 @@ def mounted(filesystem: Filesystem, image: Path, point: Path) -> Iterator[None]:
     """Mount *image*, or a file that behaves as one, on *point*; unmount it at the end.
 
     Raises:
-        OSError: It cannot be mounted.
+        Unavailable: It cannot be mounted, or not be unmounted.
     """
     fd = _attach(image)
     try:
         device = os.readlink(f"/proc/self/fd/{fd}")
-        _mount(device, str(point), filesystem.kernel_type, filesystem.options)
+        _mount(device, str(point), filesystem.name)
     finally:
         os.close(fd)
     try:
@@ -129,11 +140,10 @@ def _attach(image: Path) -> int:
         os.close(backing)
 
 
-def _mount(device: str, point: str, type: str, options: str) -> None:
+def _mount(device: str, point: str, type: str) -> None:
     flags = _MS_NOSUID | _MS_NODEV | _MS_NOATIME
-    if _libc.mount(device.encode(), point.encode(), type.encode(), flags, options.encode()) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), point)
+    if _libc.mount(device.encode(), point.encode(), type.encode(), flags, None) != 0:
+        raise Unavailable(f"{device} with {type} cannot be mounted on {point}: {os.strerror(ctypes.get_errno())}")
 
 
 def unmount(point: Path) -> None:
@@ -145,7 +155,7 @@ def unmount(point: Path) -> None:
             return  # nothing is mounted there
         if number != errno.EBUSY or time.monotonic() > deadline:
             _libc.umount2(str(point).encode(), _MNT_DETACH)
-            raise OSError(number, os.strerror(number), str(point))
+            raise Unavailable(f"{point} cannot be unmounted: {os.strerror(number)}")
         time.sleep(0.01)
 
 

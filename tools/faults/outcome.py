@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import statistics
 import time
@@ -46,12 +48,14 @@ class Trial:
     """Where a kind of fault works, for how long, and with which numbers."""
 
     directory: Path
-    deadline: float  # of time.monotonic()
+    seconds: float
     numbers: random.Random
     say: Callable[[str], None]
+    deadline: float = 0.0  # of time.monotonic()
 
     def rounds(self) -> Iterator[int]:
-        """Yield 0, 1, 2, … until the time is over; 0 in any case."""
+        """Yield 0, 1, 2, … until the time is over, which begins now; 0 in any case."""
+        self.deadline = time.monotonic() + self.seconds
         number = 0
         while number == 0 or time.monotonic() < self.deadline:
             yield number
@@ -82,3 +86,29 @@ def control(outcome: Outcome, trial: Trial, left_out: str, inject: Inject) -> No
     attempt(tried, trial, inject)
     noticed = f"after {tried.injected:,}" if tried.lost else f"never, in {tried.injected:,}"
     outcome.control = f"{left_out}: {noticed}"
+
+
+def in_child(look: Callable[[Outcome], None], outcome: Outcome) -> None:
+    """Let a forked child look at what is left, and note how long it took to open; nothing stays open here.
+
+    Raises:
+        Lost: As *look* does, or when it fails in another way.
+    """
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        seen = Outcome(outcome.kind)
+        try:
+            look(seen)
+        except BaseException as failure:
+            seen.lost.append(str(failure) if isinstance(failure, Lost) else repr(failure))
+        finally:
+            os.write(writing, json.dumps([seen.opened_ns, seen.lost]).encode())
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        opened_ns, lost = json.loads(pipe.read())
+    os.waitpid(pid, 0)
+    outcome.opened_ns += opened_ns
+    if lost:
+        raise Lost(lost[0])

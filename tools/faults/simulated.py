@@ -15,17 +15,14 @@ import test_failing_call
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from faults import work  # which knows where the tests are
 from faults.outcome import Lost, Outcome, Trial, attempt, control
-from sessionfs.durable import Mode, Needed
+from sessionfs.durable import Mode
 from sessionfs.durable import unsynced as unsynced_module
-from sessionfs.store.covering import Covering
 from sessionfs.store.store import Store
+from sessionfs.store.suspicion import Settled, _Settling
 
 _EXAMPLES = 10  # at a time: about a second
 _STEPS = 40
-
-assert work.ROOT.is_dir()
 
 
 @contextlib.contextmanager
@@ -95,8 +92,8 @@ def power_cuts(trial: Trial, control_trial: Trial) -> Outcome:
     """Return what simulated power cuts came to."""
     outcome = Outcome("simulated power cut")
     attempt(outcome, trial, cut_power)
-    with mock.patch.object(Covering, "needed", lambda self, path, offset: Needed.nothing()):
-        control(outcome, control_trial, "what other processes named is not synced with it", cut_power)
+    with mock.patch.object(_Settling, "run", lambda self: Settled(None)):
+        control(outcome, control_trial, "what a cut left is not looked for at the next start", cut_power)
     return outcome
 
 

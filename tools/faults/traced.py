@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 from faults import commands
@@ -41,12 +42,19 @@ VERBS: tuple[tuple[tuple[str, ...], bytes], ...] = (
 """Verbs that change something, and their standard input."""
 
 
-def kill_at_calls(trial: Trial, outcome: Outcome, *, program: tuple[str, ...] = commands.SESSIONFS) -> None:
+def kill_at_calls(
+    trial: Trial,
+    outcome: Outcome,
+    *,
+    program: tuple[str, ...] = commands.SESSIONFS,
+    calls: Sequence[str] = _CALLS,
+    verbs: Sequence[tuple[tuple[str, ...], bytes]] = VERBS,
+) -> None:
     """Kill each verb at each call, one after the other; see what is left; do it again."""
     template = trial.place() / "s"
     make_store(template, "relaxed")
     commands.run(template, "artifact", "put", SESSION, "-", "--as", "file", stdin=b"1")
-    chances = [(verb, stdin, call) for verb, stdin in VERBS for call in _CALLS]
+    chances = [(verb, stdin, call) for verb, stdin in verbs for call in calls]
     trial.numbers.shuffle(chances)
     for number in trial.rounds():
         verb, stdin, call = chances[number % len(chances)]
@@ -68,8 +76,9 @@ def _sweep(
         when += 1
         store = trial.place() / "s"
         shutil.copytree(template, store, symlinks=True)
-        strace = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject={call}:signal=KILL:when={when}")
-        process = commands.start(store, *verb, prefix=(*strace, "-e", f"trace={call}"), program=program, stdin=stdin)
+        filters = ("-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={when}")
+        strace = ("strace", "-f", "-qq", "-o", "/dev/null", *filters)
+        process = commands.start(store, *verb, prefix=strace, program=program, stdin=stdin)
         process.communicate()
         was_killed = process.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
         outcome.injected += was_killed
@@ -113,7 +122,8 @@ def traced_kills(trial: Trial, control_trial: Trial) -> Outcome:
     script.write_text(_NAMED_FIRST)
 
     def inject(trial: Trial, outcome: Outcome) -> None:
-        kill_at_calls(trial, outcome, program=(commands.SESSIONFS[0], str(script)))
+        puts = [verb for verb in VERBS if verb[0][:2] == ("state", "set")]
+        kill_at_calls(trial, outcome, program=(commands.SESSIONFS[0], str(script)), calls=["write"], verbs=puts)
 
     control(outcome, control_trial, "objects get their names before their content", inject)
     return outcome

@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import copy
 import itertools
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "crash")]
+import writer
 
-import writer  # noqa: E402 (it is where the line before says)
-
-from faults.outcome import Lost, Outcome  # noqa: E402
-from sessionfs.durable import OsDisk  # noqa: E402
-from sessionfs.fsck import check  # noqa: E402
-from sessionfs.store.store import Store  # noqa: E402
+from faults import ROOT
+from faults.outcome import Lost, Outcome
+from sessionfs.durable import OsDisk
+from sessionfs.fsck import check
+from sessionfs.store.store import Store
 
 SESSION = writer.SESSION
 WRITER = ROOT / "tests" / "crash" / "writer.py"
@@ -38,18 +35,20 @@ class Rebooted(OsDisk):
         return "another-boot"
 
 
-def make_store(path: Path, mode: str) -> None:
-    """Make a store with the session that writers change."""
+def make_store(path: Path, mode: str, sessions: Sequence[str] = (SESSION,)) -> None:
+    """Make a store with the sessions that writers change."""
     Store.create(str(path))
     (path / "config.toml").write_text(f'[durability]\nmode = "{mode}"\n')
     store = Store(str(path))
-    store.create_session(session_id=SESSION)
+    for session_id in sessions:
+        store.create_session(session_id=session_id)
     store.sync_everything()
+    store.close()
 
 
 def models(seed: int, begin: Model | None = None) -> Iterator[Model]:
     """Yield what the session is before the first step of *seed*, after it, after the second, …"""
-    model = ({}, {}) if begin is None else copy.deepcopy(begin)
+    model = copy.deepcopy(nothing() if begin is None else begin)
     yield copy.deepcopy(model)
     for step in writer.steps(seed):
         writer.apply(model, step)
@@ -72,17 +71,26 @@ def check_whole(store: Store, what: str) -> None:
         raise Lost(f"{what}: fsck finds {faults[0].kind} at {faults[0].where}: {faults[0].message}")
 
 
-def check_model(store: Store, seed: int, done: int, what: str, *, begin: Model | None = None, more: int = 1) -> int:
-    """Check that the session is what it was after at least *done* steps of *seed*, and at most *more* than those.
+def read_model(store: Store, what: str, session_id: str = SESSION) -> Model:
+    """Return what a session is now; Lost when it cannot be read."""
+    try:
+        return writer.read_model(store, session_id)
+    except Exception as failure:
+        raise Lost(f"{what}: session {session_id}: {failure}") from failure
+
+
+def check_model(now: Model, seed: int, done: int, what: str, *, begin: Model | None = None, more: int = 1) -> int:
+    """Check that a session is what it was after at least *done* steps of *seed*, and at most *more* than those.
 
     Returns:
         After how many.
     """
-    try:
-        now = writer.read_model(store)
-    except Exception as failure:
-        raise Lost(f"{what}: {failure}") from failure
     for number, model in itertools.islice(enumerate(models(seed, begin)), done, done + more + 1):
         if model == now:
             return number
     raise Lost(f"{what}: after {done} acknowledged steps the session is in another state")
+
+
+def nothing() -> Model:
+    """Return what a new session is."""
+    return {}, {}
