@@ -6,9 +6,11 @@
 ``presence``  whether a blob is there and looks whole
 ``writer``    blobs on their way in
 ``verify``    objects against their names
-``packs``     many small ones in one file; ``packing``: its bytes (pure)
+``packs``     many small ones in one file; ``packing``: its bytes (pure), ``opened``: one pack, ``catalog``: which there
+              are, ``adding``: to the one that grows
 ``trashed``   those that nobody needed, until they are deleted
 ``holding``   nobody deletes what is about to be named
+``copying``   taking objects from another database
 
 The forms of a blob:
 
@@ -40,13 +42,14 @@ from sessionfs.objects.holding import ObjectGone
 from sessionfs.objects.limits import Limits
 from sessionfs.objects.reader import ObjectReader
 from sessionfs.objects.staged import Staged
-from sessionfs.objects.stored import DamagedObject, NoSuchObject, ObjectFile, Stored
+from sessionfs.objects.stored import DamagedObject, GivenUp, NoSuchObject, ObjectFile, Stored
 from sessionfs.objects.verify import BrokenPieces, Verifier
 
 __all__ = [
     "BlockCache",
     "BrokenPieces",
     "DamagedObject",
+    "GivenUp",
     "Limits",
     "NoSuchObject",
     "ObjectDatabase",

@@ -10,29 +10,45 @@ import contextlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from sessionfs.durable import Disk, Mode, Unsynced
 from sessionfs.errors import Corrupt
+from sessionfs.objects import frame
 from sessionfs.objects.background import Run, run_in_background
 from sessionfs.objects.blobs import Blobs
 from sessionfs.objects.cache import BlockCache
-from sessionfs.objects.files import KIND_OF_SUFFIX, SUFFIX_OF_KIND, SUFFIXES_OF_KIND, ObjectFiles, object_file
+from sessionfs.objects.files import (
+    KIND_OF_SUFFIX,
+    SUFFIX_OF_COMPRESSION,
+    SUFFIX_OF_KIND,
+    SUFFIXES_OF_KIND,
+    ObjectFiles,
+    object_file,
+)
 from sessionfs.objects.holding import Held, Holding, ObjectGone
 from sessionfs.objects.incoming import PIECE_BYTES
 from sessionfs.objects.joined import JoinedReader
 from sessionfs.objects.limits import Limits
-from sessionfs.objects.packing import Entry
+from sessionfs.objects.packing import Entry, New
+from sessionfs.objects.pieces import Piece
 from sessionfs.objects.reader import ObjectReader
 from sessionfs.objects.recent import Recent
 from sessionfs.objects.staged import Staged
 from sessionfs.objects.staging import Staging
-from sessionfs.objects.stored import NoSuchObject, ObjectFile, Place, Stored
+from sessionfs.objects.stored import GivenUp, NoSuchObject, ObjectFile, Place, Stored
 from sessionfs.objects.verify import Verifier
 from sessionfs.objects.writer import BlobWriter, recut
 from sessionfs.oid import ObjectId, hash_bytes
 
+if TYPE_CHECKING:
+    from sessionfs.objects.copying import Copier
+
 DEFAULT_THRESHOLD_BYTES = 10_240
+
+# In a pack: a frame has 23 bytes more than its block, and reading one costs 3 us more than reading plain bytes.
+_LEAST_COMPRESSED_BYTES = 128
+_WORTH_IT = 0.9
 
 
 class ObjectDatabase:
@@ -65,9 +81,12 @@ class ObjectDatabase:
             lock_path: The file whose lock says that no object is deleted now; None where none ever is.
         """
         limits = Limits() if limits is None else limits
+        self._compress = compress
         recent = Recent()
         self.suspect_ns: int | None = None  # blobs younger than this are hashed before they are read in part
         self._believed: set[ObjectId] = set()
+        self.why_gone: Callable[[ObjectId], str | None] = lambda oid: None
+        """Says of an object that is missing why it is, if anybody knows; to be set by whoever does."""
         self._files = ObjectFiles(disk, directory, staging, unsynced=unsynced, mode=mode, trash=trash)
         self._holding = Holding(disk, lock_path)
         self._blobs = Blobs(self._files, cache if cache is not None else BlockCache())
@@ -156,6 +175,9 @@ class ObjectDatabase:
 
     def _make_sure(self, oid: ObjectId) -> None:
         if not self._files.is_in_place(oid) and self._files.rescue(oid) is None:
+            reason = self.why_gone(oid)
+            if reason is not None:
+                raise ObjectGone(f"object {oid} is gone, so it cannot be brought back: {reason}")
             raise ObjectGone(f"object {oid} is not in the store, or no longer; put its content again")
 
     # Reading
@@ -164,12 +186,18 @@ class ObjectDatabase:
         """Open a blob for reading at any offset.
 
         Raises:
-            NoSuchObject: It is not here.
+            NoSuchObject: It is not here. GivenUp: and that is as it should be.
             DamagedObject: It is in a form that cannot be read.
         """
         if self.suspect_ns is not None and oid not in self._believed:
             self._check_suspect(oid, self.suspect_ns)
-        return self._blobs.open(oid)
+        try:
+            return self._blobs.open(oid)
+        except NoSuchObject as failure:
+            reason = self.why_gone(oid)
+            if reason is None:
+                raise
+            raise GivenUp(f"object {oid} is gone: {reason}") from failure
 
     def _check_suspect(self, oid: ObjectId, suspect_ns: int) -> None:
         """Hash a blob if a power cut may have taken some of it, which nobody here may repair."""
@@ -191,6 +219,19 @@ class ObjectDatabase:
             if reader.size > PIECE_BYTES:
                 return b"".join(self._blobs.checked(reader, oid))
             return self._blobs.whole(reader, oid)
+
+    def stream(self, oid: ObjectId) -> Iterator[bytes]:
+        """Return a blob's content in pieces of at most 1 MiB; checked against its name, which is known at its end.
+
+        Raises:
+            NoSuchObject: It is not here.
+            DamagedObject: While it is read, at the last piece at the latest: its bytes are not what its name says.
+        """
+        return self._stream(self.open(oid), oid)
+
+    def _stream(self, reader: ObjectReader, oid: ObjectId) -> Iterator[bytes]:
+        with reader:
+            yield from self._blobs.checked(reader, oid)
 
     def read_json(self, kind: str, oid: ObjectId) -> bytes:
         """Return the canonical JSON of a tree or snapshot, checked against its name."""
@@ -239,6 +280,10 @@ class ObjectDatabase:
     def exists(self, oid: ObjectId) -> bool:
         """Say whether there is a blob, tree or snapshot of this name."""
         return any(self._files.size(oid, suffix) is not None for suffix in KIND_OF_SUFFIX)
+
+    def is_in_place(self, oid: ObjectId) -> bool:
+        """Say whether there is an object of this name, and not in the trash."""
+        return self._files.is_in_place(oid)
 
     def has(self, oid: ObjectId, kind: str) -> bool:
         """Say whether there is an object of this name and kind, whole or not."""
@@ -315,8 +360,20 @@ class ObjectDatabase:
         return self._files.packs.rewrite(path, lambda entry: keep(entry.oid), None)
 
     def write_packs(self, files: Iterable[ObjectFile]) -> tuple[str, ...]:
-        """Put what *files* hold into new packs, which are complete and on stable storage; return their paths."""
-        return self._files.packs.write((file.oid, self._files.suffix(file), self.read_file(file)) for file in files)
+        """Put what *files* hold into new packs, which are complete and on stable storage; return their paths.
+
+        What is stored as it is is compressed there if it gets smaller, below the threshold too: a pack has no blocks
+        that a small object would fill anyway.
+        """
+        return self._files.packs.write(map(self._packed, files))
+
+    def _packed(self, file: ObjectFile) -> New:
+        suffix, data = self._files.suffix(file), self.read_file(file)
+        if self._compress and suffix == "" and len(data) >= _LEAST_COMPRESSED_BYTES:
+            shrunk = frame.encode(data)
+            if len(shrunk) <= _WORTH_IT * len(data):
+                return file.oid, SUFFIX_OF_COMPRESSION["lz4"], shrunk
+        return file.oid, suffix, data
 
     def small_packs(self, limit_bytes: int) -> tuple[str, ...]:
         """Return the paths of the packs that nobody adds to any more, and that are not longer than *limit_bytes*."""
@@ -334,6 +391,12 @@ class ObjectDatabase:
         """Return the paths of what should be the index of a pack, and is not: its pack is read instead."""
         return self._files.packs.damaged_indexes()
 
+    def copier(self, source: ObjectDatabase) -> Copier:
+        """Return what copies objects of *source* into this database, in the form that they have there."""
+        from sessionfs.objects.copying import Copier  # late: most programs copy nothing
+
+        return Copier((source._files, source._blobs), (self._files, self._blobs))
+
     def rest(self) -> None:
         """Let go of descriptors; the next use opens them again."""
         self._files.packs.rest()
@@ -347,6 +410,17 @@ class ObjectDatabase:
         """
         return self._files.list(prefix, every=every)
 
+    def list_packed(self) -> Iterator[ObjectFile]:
+        """Yield every object that lies in a pack, in no order; one may be there twice."""
+        for path, entry in self._files.packs.list(""):
+            yield object_file(entry.oid, entry.suffix, Place(path, entry.start, entry.length))
+
+    def listed(self, file: ObjectFile) -> tuple[Piece, ...]:
+        """Return the pieces that the list in *file* names; none when it has gone, or is damaged."""
+        with contextlib.suppress(Corrupt, NoSuchObject), self._blobs.open_file(file) as reader:
+            return cast(JoinedReader, reader).listed.pieces
+        return ()
+
     def places(self, oid: ObjectId) -> Iterator[ObjectFile]:
         """Yield every place where an object lies, in whatever form, in the order in which they are looked for."""
         return self._files.places(oid)
@@ -357,8 +431,7 @@ class ObjectDatabase:
         places = list(self.places(oid))
         for file in places:
             if file.compression == "chunks":
-                with contextlib.suppress(Corrupt, NoSuchObject), self._blobs.open_file(file) as reader:
-                    found |= {piece.oid for piece in cast(JoinedReader, reader).listed.pieces}
+                found |= {piece.oid for piece in self.listed(file)}
         if not places and self.rescue(oid):
             return self.pieces(oid)
         return found

@@ -19,9 +19,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 from sessionfs.durable import Disk, Mode, Temporary, Unsynced, place, publish
-from sessionfs.durable.publish import OBJECT_MODE, sync_name
+from sessionfs.durable.publish import OBJECT_MODE, sync_file, sync_name
 from sessionfs.errors import from_os_error
-from sessionfs.objects.packs import PACK_SUFFIX, Packs
+from sessionfs.objects.catalog import PACK_SUFFIX
+from sessionfs.objects.packs import Packs
 from sessionfs.objects.stored import ObjectFile, Place
 from sessionfs.objects.trashed import Trashed
 from sessionfs.oid import ObjectId
@@ -176,11 +177,7 @@ class ObjectFiles:
             if self._mode is Mode.RELAXED:
                 self._unsynced.add_pack(path)
                 return
-            fd = self.disk.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                self.disk.fsync(fd)
-            finally:
-                self.disk.close(fd)
+            sync_file(self.disk, path)
             self.disk.sync_directory(os.path.dirname(path))
         except OSError as failure:
             raise from_os_error(failure, f"sync {path}") from failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import NamedTuple
 
 from sessionfs.errors import Corrupt, NotFound
@@ -10,6 +11,12 @@ from sessionfs.oid import ObjectId
 
 class NoSuchObject(NotFound):
     """No object has this id, or none of this kind."""
+
+
+class GivenUp(NoSuchObject):
+    """The object was given up, or lost, and some session says so."""
+
+    errno = errno.ENODATA
 
 
 class DamagedObject(Corrupt):

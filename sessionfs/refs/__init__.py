@@ -137,9 +137,8 @@ def update(
         raise InvalidInput(f"a ref cannot hold the value {value!r} by {actor!r}")
     said = encode_message(message)
     try:
-        fd = _open_for_writing(disk, unsynced, mode, path)
+        fd = _open_locked(disk, unsynced, mode, path)
         try:
-            disk.lock(fd, path)
             content = _read_all(disk, fd)
             entries, end = _parse(path, content)
             current = entries[-1].value if entries else NONE
@@ -160,6 +159,41 @@ def update(
         raise from_os_error(failure, f"update the ref {path}") from failure
 
 
+def extend(disk: Disk, unsynced: Unsynced, mode: Mode, path: str, content: bytes) -> int:
+    """Add the lines of another copy of the ref, whose *content* this is, that the ref at *path* does not have.
+
+    So its value becomes that of the copy, unless it was moved since; all that it was is still there.
+
+    Returns:
+        How many lines were added.
+
+    Raises:
+        CorruptRef: One of the two holds a line that is no ref's; nothing was changed.
+
+    Durability:
+        As of :func:`update`.
+    """
+    copied = content[: _parse(path, content)[1]].splitlines(keepends=True)
+    try:
+        fd = _open_for_writing(disk, unsynced, mode, path)
+        try:
+            disk.lock(fd, path)
+            there = _read_all(disk, fd)
+            end = _parse(path, there)[1]
+            known = set(there[:end].splitlines(keepends=True))
+            added = [line for line in copied if line not in known]
+            if added:
+                if end < len(there):
+                    disk.truncate(fd, end)
+                append(disk, fd, b"".join(added), end)
+                _keep(disk, unsynced, mode, fd, path)
+        finally:
+            disk.close(fd)
+    except OSError as failure:
+        raise from_os_error(failure, f"update the ref {path}") from failure
+    return len(added)
+
+
 def encode_message(message: str) -> bytes:
     """Return what stands behind the actor.
 
@@ -177,6 +211,21 @@ def encode_message(message: str) -> bytes:
     if len(text) > MAX_MESSAGE_BYTES:
         raise BadMessage(f"a message of {len(text)} bytes was given; at most {MAX_MESSAGE_BYTES} are kept")
     return b" " + text
+
+
+def _open_locked(disk: Disk, unsynced: Unsynced, mode: Mode, path: str) -> int:
+    """Return a descriptor that is locked, of the file that has the ref's name then: repack may put it elsewhere."""
+    while True:
+        fd = _open_for_writing(disk, unsynced, mode, path)
+        try:
+            disk.lock(fd, path)
+            is_named = disk.is_named(fd)
+        except BaseException:
+            disk.close(fd)
+            raise
+        if is_named:
+            return fd
+        disk.close(fd)
 
 
 def _open_for_writing(disk: Disk, unsynced: Unsynced, mode: Mode, path: str) -> int:

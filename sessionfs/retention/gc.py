@@ -251,8 +251,7 @@ class _Collection:
             is_over = temporary is not None and not os.path.exists(f"/proc/{temporary[1]}")
             is_torn = name.startswith("torn-") and (store.disk.modified_ns(path) or 0) <= self._stale_ns
             if is_over or is_torn:
-                with contextlib.suppress(FileNotFoundError):
-                    store.disk.unlink(path)
+                remove_tree(store, path, lambda _: True)
 
 
 def _name(file: ObjectFile) -> str:

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from sessionfs.errors import Corrupt, NotFound
 from sessionfs.objects import ObjectFile
-from sessionfs.objects.packs import COMPLETE_BYTES
+from sessionfs.objects.adding import COMPLETE_BYTES
 from sessionfs.retention.gc import alone
+from sessionfs.retention.shelve import count_archived, shelve
 from sessionfs.store.store import Store
 
 # What is larger wastes little of its last block, and would make packs that are written anew for one object.
@@ -35,6 +36,8 @@ class Repacked(NamedTuple):
     pack_count: int  # new packs
     merged_count: int  # packs that were put together with them
     damaged_count: int  # objects that were left alone
+    session_count: int = 0  # archived ones that were put on a shelf
+    session_size: int = 0  # bytes of their logs and refs
 
     def to_dict(self) -> dict[str, int]:
         """Return it JSON-ready."""
@@ -45,6 +48,8 @@ def repack(
     store: Store, *, small_bytes: int = SMALL_BYTES, dry_run: bool = False, progress: Progress | None = None
 ) -> Repacked:
     """Put the small objects of *store* that have files of their own, and those in small packs, into packs.
+
+    Archived sessions are put on shelves (see :mod:`sessionfs.retention.shelve`).
 
     Args:
         small_bytes: How large a file may be.
@@ -67,7 +72,8 @@ def repack(
         inside = [file for path in merged for file in store.objects.list_pack(path)]
         if dry_run:
             size = sum(file.stored_size for file in loose)
-            return Repacked(len(loose), size, 0, len(merged), 0)
+            return Repacked(len(loose), size, 0, len(merged), 0, *count_archived(store))
+        shelved = shelve(store)
         count = size = pack_count = damaged_count = 0
         for batch in _batches([*inside, *loose]):
             whole = [file for file in batch if _is_whole(store, file)]
@@ -83,7 +89,7 @@ def repack(
         for path in merged:
             kept = {file.oid for file in inside if file.path == path and not _is_whole(store, file)}
             store.objects.repack(path, lambda oid, kept=kept: oid in kept)  # type: ignore[misc]
-    return Repacked(count, size, pack_count, len(merged), damaged_count)
+    return Repacked(count, size, pack_count, len(merged), damaged_count, shelved.session_count, shelved.size)
 
 
 def _batches(files: list[ObjectFile]) -> Iterator[list[ObjectFile]]:

@@ -17,6 +17,21 @@ class BadField(InvalidInput):
     """A name, tag or metadata that a session cannot have."""
 
 
+class Pin(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who wanted something kept, since when (RFC 3339), and why."""
+
+    time: str
+    actor: str
+    message: str = ""
+
+
+class Templated(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The template that a session was made from, and what was filled in."""
+
+    name: str
+    values: dict[str, Any] = {}
+
+
 class Fields(msgspec.Struct, omit_defaults=True, kw_only=True):
     """A session's own fields; times are RFC 3339."""
 
@@ -36,6 +51,10 @@ class Fields(msgspec.Struct, omit_defaults=True, kw_only=True):
     deleted: bool = False
     forked: bool = False  # others may begin where it was
     includes: dict[str, int] = {}  # how many records of others it began with, or has had merged into it
+    settings: dict[str, Any] = {}  # keys of config.toml that it answers for itself, as they were given
+    pins: dict[str, Pin] = {}  # by path, in text form; "" is all of it
+    template: str | None = None  # what it was made from
+    hooks: dict[str, tuple[str, ...]] = {}  # programs in STORE/templates that are called for it, by place
 
 
 class Fork(msgspec.Struct, frozen=True):
@@ -65,6 +84,8 @@ class Created(msgspec.Struct, omit_defaults=True, kw_only=True):
     uid: int = 0  # the owner of the root directory
     gid: int = 0
     fork: Fork | None = None  # it begins with artifacts, state and most fields of another session
+    template: Templated | None = None
+    hooks: dict[str, tuple[str, ...]] = {}  # programs in STORE/templates that are called for it, by place
 
 
 class Forked(msgspec.Struct):
@@ -116,6 +137,25 @@ class Updated(msgspec.Struct, omit_defaults=True, kw_only=True):
     metadata: dict[str, Any] | UnsetType = UNSET
 
 
+class Configured(msgspec.Struct, kw_only=True):
+    """``session.configured``: keys of config.toml that the session answers for itself; None takes one away."""
+
+    settings: dict[str, Any]
+
+
+class Pinned(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """``session.pinned`` and ``session.unpinned``: what is at ``path``, or all of it, is to be kept, or no more."""
+
+    path: str = ""  # in text form
+    message: str = ""
+
+
+class Deleted(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """``session.deleted``: its last record."""
+
+    reason: str | None = None
+
+
 class Moved(msgspec.Struct, omit_defaults=True, kw_only=True):
     """A step of the lifecycle, or ``session.saved``; ``snapshot`` names what the next opening starts from.
 
@@ -141,12 +181,16 @@ def create(data: Created, *, time: str, actor: str) -> Fields:
         created_at=time,
         updated_at=time,
         started_at=time,
+        template=None if data.template is None else data.template.name,
+        hooks=data.hooks,
     )
 
 
 def inherit(fields: Fields, parent: Fields, fork: Fork) -> None:
     """Give a fork the fields that describe its parent's work; not the name, by which sessions are told apart."""
     fields.description, fields.tags, fields.metadata = parent.description, parent.tags, parent.metadata
+    fields.settings = parent.settings
+    fields.template, fields.hooks = parent.template, parent.hooks
     include(fields, {**parent.includes, fork.session: fork.seq})
 
 
@@ -172,6 +216,35 @@ def update(fields: Fields, data: Updated) -> None:
         fields.tags = data.tags
     if data.metadata is not UNSET:
         fields.metadata = data.metadata
+
+
+def configure(fields: Fields, data: Configured) -> None:
+    """Apply ``session.configured``."""
+    settings = {**fields.settings, **data.settings}
+    fields.settings = {key: value for key, value in settings.items() if value is not None}
+
+
+def pin(fields: Fields, data: Pinned, *, time: str, actor: str) -> None:
+    """Apply ``session.pinned``."""
+    fields.pins = {**fields.pins, data.path: Pin(time, actor, data.message)}
+
+
+def unpin(fields: Fields, data: Pinned) -> None:
+    """Apply ``session.unpinned``."""
+    fields.pins = {path: pin for path, pin in fields.pins.items() if path != data.path}
+
+
+def move_pins(fields: Fields, source: str, target: str, *, exchange: bool) -> None:
+    """Let what is pinned at or below *source* stay so at *target*, where it is now; and the other way round."""
+    moves = [(source, target), (target, source)] if exchange else [(source, target)]
+    fields.pins = {_moved(path, moves): pin for path, pin in fields.pins.items()}
+
+
+def _moved(path: str, moves: list[tuple[str, str]]) -> str:
+    for source, target in moves:
+        if path == source or path.startswith(f"{source}/"):
+            return target + path[len(source) :]
+    return path
 
 
 def move(fields: Fields, event: str, data: Moved, *, time: str) -> None:

@@ -38,6 +38,7 @@ class SessionInfo(msgspec.Struct, frozen=True, kw_only=True):
     event_count: int
     state_count: int
     damage: str | None
+    template: str | None = None  # what it was made from
 
     def to_dict(self) -> dict[str, Any]:
         """Return it JSON-ready, times as RFC 3339."""

@@ -486,7 +486,9 @@ def check_growth(config: Config, before: Tree, after: Tree) -> None:
 
 def _check_limit(name: str, limit: int | None, value: int, added: int) -> None:
     if limit is not None and value > limit and added > 0:
-        raise LimitReached(f"{name} is {limit}, and this would make it {value}; change it in the store's config.toml")
+        raise LimitReached(
+            f"{name} is {limit}, and this would make it {value}; it is set in the store's config.toml or by the session"
+        )
 
 
 def encode_attributes(attributes: dict[str, Any]) -> dict[str, Any]:

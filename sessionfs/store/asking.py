@@ -48,7 +48,7 @@ class Asking:
             HookVeto, HookFailed: It must not be done.
         """
         hooks = self.hooks
-        at = None if hooks is None else hooks.at(point)
+        at = None if hooks is None else hooks.at(point, self._session)
         if at is None:
             return None
         asked = Asked(at, self._session, describe())

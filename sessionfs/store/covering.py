@@ -15,7 +15,7 @@ from sessionfs.clock import format_time
 from sessionfs.durable import Disk, Needed
 from sessionfs.log.search import find_time
 from sessionfs.objects import DamagedObject, NoSuchObject, ObjectDatabase
-from sessionfs.objects.packs import PACK_SUFFIX
+from sessionfs.objects.catalog import PACK_SUFFIX
 from sessionfs.oid import ObjectId
 from sessionfs.store.layout import Layout
 from sessionfs.store.synced import Synced

@@ -36,4 +36,5 @@ def describe(fold: Fold, *, event_count: int, damage: Corrupt | None = None) -> 
         event_count=event_count,
         state_count=len(fold.state),
         damage=None if damage is None else str(damage),
+        template=fields.template,
     )

@@ -146,6 +146,18 @@ def _deleted(fold: Fold, record: Record | Body, data: object) -> None:
     fold.fields.deleted = True
 
 
+def _configured(fold: Fold, record: Record | Body, data: sessions.Configured) -> None:
+    session_fields.configure(fold.fields, data)
+
+
+def _pinned(fold: Fold, record: Record | Body, data: sessions.Pinned) -> None:
+    session_fields.pin(fold.fields, data, time=record.time, actor=record.actor)
+
+
+def _unpinned(fold: Fold, record: Record | Body, data: sessions.Pinned) -> None:
+    session_fields.unpin(fold.fields, data)
+
+
 def _artifact_stored(fold: Fold, record: Record | Body, data: artifact_events.Stored) -> Applied:
     id = f"{fold.fields.id}:{record.seq}"
     return fold.tree.store(data, id=id, time=record.time, actor=record.actor)
@@ -156,7 +168,10 @@ def _artifact_updated(fold: Fold, record: Record | Body, data: artifact_events.U
 
 
 def _artifact_renamed(fold: Fold, record: Record | Body, data: artifact_events.Renamed) -> Applied:
-    return fold.tree.rename(data, time=record.time)
+    applied = fold.tree.rename(data, time=record.time)
+    if fold.fields.pins:
+        session_fields.move_pins(fold.fields, data.path, data.to, exchange=data.exchange)
+    return applied
 
 
 def _artifact_deleted(fold: Fold, record: Record | Body, data: artifact_events.Deleted) -> Applied:
@@ -183,6 +198,9 @@ _STEPS: dict[str, tuple[Step, msgspec.json.Decoder[Any]]] = {
     "session.deleted": (_deleted, msgspec.json.Decoder(object)),
     "session.restored": (_restored, msgspec.json.Decoder(sessions.Restored)),
     "session.merged": (_merged, msgspec.json.Decoder(sessions.Merged)),
+    "session.configured": (_configured, msgspec.json.Decoder(sessions.Configured)),
+    "session.pinned": (_pinned, msgspec.json.Decoder(sessions.Pinned)),
+    "session.unpinned": (_unpinned, msgspec.json.Decoder(sessions.Pinned)),
     "session.forked": (_forked, msgspec.json.Decoder(sessions.Forked)),
     **dict.fromkeys(sessions.STATUS_AFTER, (_moved, _moved_decoder)),
     "artifact.stored": (_artifact_stored, msgspec.json.Decoder(artifact_events.Stored)),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sessionfs.artifacts import text_of
 from sessionfs.durable import Mode
 from sessionfs.errors import Conflict, Corrupt, NotFound
 from sessionfs.log import Draft, Position
@@ -18,6 +19,7 @@ from sessionfs.oid import ObjectId
 from sessionfs.sessions import Created, Fork, Forked, Moved, check_name
 from sessionfs.store import past
 from sessionfs.store import snapshot as snapshots
+from sessionfs.store.pruned import pruned_from
 from sessionfs.store.session import Session, checked_changes
 
 if TYPE_CHECKING:
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 
 class ForkCannotBeKept(Conflict):
     """A session cannot be deleted, because a fork of it would be lost."""
+
+
+class ContentGone(NotFound):
+    """What a session held at that moment is not in the store any more."""
 
 
 def make(store: Store, parent: Session, child: Session, at: Position | None, fields: dict[str, Any]) -> Session:
@@ -39,6 +45,7 @@ def make(store: Store, parent: Session, child: Session, at: Position | None, fie
 
     Raises:
         SessionExists, BadField: Nothing was made.
+        ContentGone: What the parent held there has been given up.
 
     Durability:
         As the durability mode says. The parent's log is synced no later than the first record of the fork.
@@ -46,6 +53,8 @@ def make(store: Store, parent: Session, child: Session, at: Position | None, fie
     Concurrency:
         Holds the parent's lock, so that nobody deletes it before it is known to have a fork.
     """
+    if at is not None:
+        _check_content(parent, at)
     if parent.damage is not None:
         # It cannot be noted there, so the fork must not need its log. (Nobody can delete it before it is repaired.)
         position = at if at is not None else parent.log.position
@@ -64,6 +73,25 @@ def make(store: Store, parent: Session, child: Session, at: Position | None, fie
             child.append_unread(drafts)
 
         return store.create_from(child, write)
+
+
+def _check_content(parent: Session, at: Position) -> None:
+    """Check that what *parent* held at an earlier place is there still; nothing is read unless something was given up.
+
+    Raises:
+        ContentGone: It is not.
+    """
+    pruned = {oid for oid in pruned_from(parent, at) if not parent.objects.has(oid, "blob")}
+    if not pruned:
+        return
+    tree = past.fold_at(parent, at).fold.tree
+    gone = sorted(text_of(path) for path, node in tree.walk() if node.oid in pruned)
+    if gone:
+        shown = ", ".join(gone[:3]) + (", …" if len(gone) > 3 else "")
+        raise ContentGone(
+            f"session {parent.id} cannot be forked after its record {at.seq - 1}: the content of {len(gone)} artifacts "
+            f"then ({shown}) has been given up since; fork a later moment, or the present"
+        )
 
 
 def _first(parent: Session, child: Session, position: Position, fields: dict[str, Any]) -> list[Draft]:

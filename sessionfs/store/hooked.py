@@ -156,8 +156,8 @@ class PointHooks(Protocol):
 class Hooks(Protocol):
     """What a face installs."""
 
-    def at(self, point: str) -> PointHooks | None:
-        """Return the hooks of *point*, or None when it has none now."""
+    def at(self, point: str, session: Session | None = None) -> PointHooks | None:
+        """Return the hooks of *point*, those of *session* among them, or None when there are none now."""
 
 
 class Asked:

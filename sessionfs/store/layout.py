@@ -41,16 +41,20 @@ class Layout:
         self.root = root
         self.format = f"{root}/format"
         self.config = f"{root}/config.toml"
+        self.identity = f"{root}/id"
         self.head = f"{root}/HEAD"
         self.synced = f"{root}/synced"
         self.sessions = f"{root}/sessions"
         self.objects = f"{root}/objects"
+        self.shelf = f"{root}/shelf"
         self.changed = f"{root}/changed"
         self.hooks = f"{root}/hooks"
+        self.templates = f"{root}/templates"
         self.staging = f"{root}/tmp"
         self.trash = f"{root}/trash"
         self.locks = f"{root}/locks"
         self.gc_lock = f"{root}/locks/gc"
+        self.collecting_lock = f"{root}/locks/collecting"
 
     def session(self, session_id: str) -> str:
         """The directory of a session."""

@@ -11,19 +11,33 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
 
 from sessionfs.durable import Disk
 from sessionfs.errors import Corrupt, NotFound
+from sessionfs.log.framing import MAX_RECORD_BYTES
 from sessionfs.objects import ObjectDatabase, ObjectFile
 from sessionfs.oid import ObjectId
 from sessionfs.store.layout import Layout
 from sessionfs.store.pruned import pruned_oids
 
 _READ_BYTES = 8 << 20
+_NO_LIMIT = 1 << 62
+_CHAIN_END_BYTES = 64  # a line ends with its chain
 _OID = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _DATA = re.compile(rb'"data_oid":"([0-9a-f]{64})"')
-_FORK = re.compile(rb'"fork":\{"session":"([A-Za-z0-9][A-Za-z0-9._-]{0,127})"')
+_FORK = re.compile(
+    rb'"fork":\{"session":"([A-Za-z0-9][A-Za-z0-9._-]{0,127})","seq":\d+,"offset":(\d{1,18}),"chain":"([^"]*)"'
+)
 _CHILDREN = re.compile(rb'"(?:tree|linked|snapshot)":"([0-9a-f]{64})"')
+
+
+class Parent(NamedTuple):
+    """The log that a fork begins with."""
+
+    session_id: str
+    end: int  # the fork begins with what stands before this offset
+    chain: bytes  # of the last record there
 
 
 class Named:
@@ -32,7 +46,7 @@ class Named:
     def __init__(self) -> None:
         self.oids: set[ObjectId] = set()
         self.data: set[ObjectId] = set()  # blobs that are the data of a record, and name more
-        self.parents: set[str] = set()  # sessions whose log a fork begins with
+        self.parent: Parent | None = None
         self.pruned: set[ObjectId] = set()
 
     def add(self, lines: Iterable[bytes]) -> None:
@@ -41,12 +55,14 @@ class Named:
         for line in kept:
             self.oids.update(ObjectId(oid.decode()) for oid in _OID.findall(line))
             self.data.update(ObjectId(oid.decode()) for oid in _DATA.findall(line))
-            self.parents.update(name.decode() for name in _FORK.findall(line))
-        self.pruned |= pruned_oids(kept)
+        fork = _FORK.search(kept[0]) if kept else None
+        if fork is not None:
+            self.parent = Parent(fork[1].decode(), int(fork[2]), fork[3])
+        self.pruned = pruned_oids(kept, self.pruned)
 
-    def add_file(self, disk: Disk, path: str, offset: int = 0) -> int:
-        """Take in a file from *offset* on; return where it ended."""
-        content = read_from(disk, path, offset)
+    def add_file(self, disk: Disk, path: str, offset: int = 0, end: int | None = None) -> int:
+        """Take in a file from *offset* on, to *end* if one is given; return where it ended."""
+        content = read_from(disk, path, offset)[: None if end is None else end - offset]
         self.add(content.split(b"\n"))
         return offset + len(content)
 
@@ -77,7 +93,7 @@ class Objects:
                 continue
             found.add(oid)
             for kind, compression in {(file.kind, file.compression) for file in self.files[oid]}:
-                waiting += self._children(oid, kind, compression, named.pruned) - named.pruned - found
+                waiting += self._children(oid, kind, compression, named.pruned) - found
             if oid in data:
                 waiting += self._in_data(oid, data) - named.pruned - found
         return found
@@ -93,7 +109,7 @@ class Objects:
             pieces = self._database.pieces(oid)
             if not pieces or not all(map(self._look, pieces)):
                 self.unreadable.add(oid)
-            return pieces
+            return pieces  # also those that were versions once, and have been given up as such
         if kind == "blob":
             return set()
         try:
@@ -103,7 +119,7 @@ class Objects:
             return set()
         must = {ObjectId(child.decode()) for child in _CHILDREN.findall(content)} - pruned
         self.unreadable |= {child for child in must if not self._look(child)}
-        return {ObjectId(child.decode()) for child in _OID.findall(content)}
+        return {ObjectId(child.decode()) for child in _OID.findall(content)} - pruned
 
     def _in_data(self, oid: ObjectId, data: set[ObjectId]) -> set[ObjectId]:
         try:
@@ -116,33 +132,46 @@ class Objects:
 
 
 def named_by_session(disk: Disk, layout: Layout, session_id: str) -> Named:
-    """Return what a session names, with the logs that it begins with and its refs."""
+    """Return what a session names, with what it begins with of other logs, and its refs."""
+    parents: list[Parent] = []
+    parent = _parent_of(disk, layout, session_id)
+    while parent is not None and parent.session_id not in {session_id, *(known.session_id for known in parents)}:
+        if not _leads_to(disk, layout, parent):
+            break  # it was deleted, and another session has its id: the fork has a snapshot of what it began with
+        parents.append(parent)
+        parent = _parent_of(disk, layout, parent.session_id)
     named = Named()
-    waiting, seen = [session_id], {session_id}
-    while waiting:
-        one = waiting.pop()
-        log = Named()
-        log.add_file(disk, layout.log(one))
-        if one == session_id:
-            named.pruned = log.pruned
-            for path in list_files(disk, layout.refs(one)):
-                log.add_file(disk, path)
-        named.oids |= log.oids
-        named.data |= log.data
-        waiting += log.parents - seen
-        seen |= log.parents
+    for parent in reversed(parents):  # in order, because what is named after it was given up is needed again
+        named.add_file(disk, layout.log(parent.session_id), end=parent.end)
+    named.add_file(disk, layout.log(session_id))
+    for path in list_files(disk, layout.refs(session_id)):
+        refs = Named()
+        refs.add_file(disk, path)
+        named.oids |= refs.oids
     return named
 
 
-def read_from(disk: Disk, path: str, offset: int) -> bytes:
-    """Return what the file at *path* holds from *offset* on; nothing when there is none."""
+def _parent_of(disk: Disk, layout: Layout, session_id: str) -> Parent | None:
+    first = Named()
+    first.add([read_from(disk, layout.log(session_id), 0, MAX_RECORD_BYTES).partition(b"\n")[0]])
+    return first.parent
+
+
+def _leads_to(disk: Disk, layout: Layout, parent: Parent) -> bool:
+    start = max(0, parent.end - _CHAIN_END_BYTES)
+    return b'"%s"}\n' % parent.chain in read_from(disk, layout.log(parent.session_id), start, parent.end - start)
+
+
+def read_from(disk: Disk, path: str, offset: int, limit_bytes: int = _NO_LIMIT) -> bytes:
+    """Return what the file at *path* holds from *offset* on, up to *limit_bytes*; nothing when there is none."""
     try:
         fd = disk.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return b""
     parts: list[bytes] = []
     try:
-        while part := disk.pread(fd, _READ_BYTES, offset):
+        end = offset + limit_bytes
+        while part := disk.pread(fd, min(_READ_BYTES, end - offset), offset):
             parts.append(part)
             offset += len(part)
     finally:

@@ -46,6 +46,7 @@ from sessionfs.store.describe import describe
 from sessionfs.store.fold import Fold, InconsistentLog, check_data
 from sessionfs.store.hooked import Hooks
 from sessionfs.store.references import named_by
+from sessionfs.store.settings import own_config
 
 if TYPE_CHECKING:
     from sessionfs.store.artifacts import Artifacts
@@ -132,7 +133,8 @@ class Session:
         self.id = session_id
         self.log = log
         self.objects = objects
-        self.config = config
+        self._config = config
+        self._own_config: tuple[dict[str, Any], Config] = ({}, config)  # what it answers for itself, and what it makes
         self.actor = actor
         self.clock = clock
         self.make_ino = make_ino
@@ -281,6 +283,21 @@ class Session:
         return self.fold.fields.status
 
     @property
+    def config(self) -> Config:
+        """What config.toml says, and for some keys the session itself."""
+        settings = self.fold.fields.settings
+        if settings is not self._own_config[0]:
+            self._own_config = settings, own_config(self._config, settings) if settings else self._config
+        return self._own_config[1]
+
+    @property
+    def own_hooks(self) -> dict[str, tuple[str, ...]]:
+        """Programs in ``STORE/templates`` that are called for it, by place."""
+        if self._is_stale:
+            self.refresh()
+        return self.fold.fields.hooks
+
+    @property
     def damage(self) -> Corrupt | None:
         """What is wrong with its log, if anything: it is readable up to there, and not writable."""
         return self._inconsistency or self.log.damage
@@ -317,6 +334,8 @@ class Session:
             if self._is_stale:
                 self.open()
                 return True
+            if self.fold.fields.status is Status.ARCHIVED and not log.is_in_place():
+                log.rest()
             try:
                 records = log.read_new()
             except NoSuchLog as failure:
@@ -448,13 +467,16 @@ class Session:
             As of :meth:`writing`.
         """
         try:
-            with self.log.writing() as records:
+            records = self.log.begin_in_place()
+            try:
                 if not self._is_stale:
                     self._apply(records, tell=True)
                     self._check_there()
                 elif records and records[-1].type == _DELETED:
                     raise self._no_such_session()
                 yield
+            finally:
+                self.log.end()
         except NoSuchLog as failure:
             raise self._no_such_session() from failure
         self.log.commit()
@@ -679,6 +701,11 @@ class _Writing:
                 session._depth -= 1
                 session.log.end()
                 raise
+        if session.fold.fields.status is Status.ARCHIVED and session._depth == 1 and not session.log.is_in_place():
+            session._depth -= 1
+            session.log.end()
+            session.log.rest()
+            return self.__enter__()
         return session
 
     def __exit__(

@@ -20,10 +20,12 @@ from sessionfs.log import Log, Position
 from sessionfs.sessions import (
     FINISHED,
     Created,
+    Deleted,
     Filter,
     MakeId,
     SessionInfo,
     Status,
+    Templated,
     arrange,
     check_actor,
     check_id,
@@ -38,12 +40,22 @@ from sessionfs.store.config import PROFILES
 from sessionfs.store.content import open_objects, read_config
 from sessionfs.store.covering import Covering
 from sessionfs.store.hooked import Action, Asked, Hooks
+from sessionfs.store.identity import new_identity, write_identity
 from sessionfs.store.layout import FORMAT_LINE, Layout, check_format, is_store
+from sessionfs.store.pinned import check_unpinned
+from sessionfs.store.pruned import GivenUp
 from sessionfs.store.session import MakeIno, NoSuchSession, Session, SessionExists, random_ino
+from sessionfs.store.shelf_disk import ShelfDisk
 from sessionfs.store.synced import Synced
 
 if TYPE_CHECKING:
     from sessionfs.store.suspicion import Settled
+
+Write = Callable[[Session], object]
+"""Appends the first records of a session, in one call; its lock is held."""
+
+Prepare = Callable[[Session, Created], Write]
+"""Told what the first record of a session will say, which is not made yet, gives what appends that and what follows."""
 
 # How many sessions stay open, with up to two descriptors each: far below a limit of 1,024.
 _OPEN_SESSIONS = 256
@@ -95,11 +107,13 @@ class Store:
         self.layout = Layout(self.path)
         check_format(self.path)
         self.config = read_config(self.layout.config)
-        self.disk: Disk = disk if disk is not None else disk_at(self.path)
+        below = disk if disk is not None else disk_at(self.path)
+        self.disk = ShelfDisk(below, self.layout)
         self.clock = clock
         self.actor = check_actor(actor) if actor is not None else f"uid:{os.geteuid()}"
-        self.unsynced = Unsynced(self.disk)
-        self.objects = open_objects(self.layout, self.config, self.disk, self.unsynced)
+        self.unsynced = Unsynced(below)
+        self.objects = open_objects(self.layout, self.config, below, self.unsynced)
+        self.objects.why_gone = GivenUp(self.disk, self.layout).reason
         self.synced = Synced(self.disk, self.layout.synced, self.layout.staging)
         self._covering = Covering(self.disk, self.layout, self.objects, self.synced)
         self._make_id = make_id if make_id is not None else lambda: uuid7(clock)
@@ -116,10 +130,13 @@ class Store:
             self.settled = settle(self)
 
     @staticmethod
-    def create(path: str, *, profile: str = "default", disk: Disk | None = None) -> None:
+    def create(path: str, *, profile: str = "default", disk: Disk | None = None, identity: str | None = None) -> None:
         """Make a new store at *path*, a directory that is missing or empty.
 
         The file ``format`` comes last: what was interrupted is no store yet, and can be made again.
+
+        Args:
+            identity: The id that it gets, for a copy of another store; one of its own by default.
 
         Raises:
             StoreExists: There is a store, or a directory with other things in it.
@@ -152,9 +169,11 @@ class Store:
                 make_directory(disk, unsynced, Mode.RELAXED, directory)
             unsynced.sync()
             Synced(disk, layout.synced, layout.staging).begin()
+            write_identity(disk, layout, new_identity() if identity is None else identity, replace=True)
             for target, text in ((layout.config, PROFILES[profile]), (layout.format, FORMAT_LINE)):
                 publish(disk, unsynced, Mode.FULL, text.encode(), target, staging=layout.staging)
-            os.chmod(layout.config, 0o644)
+            for target in (layout.config, layout.identity):
+                os.chmod(target, 0o644)
         except FileExistsError as failure:
             raise StoreExists(f"{layout.root} is a file, so it cannot become a store") from failure
         except OSError as failure:
@@ -254,6 +273,10 @@ class Store:
                 return None
         return session
 
+    def new_id(self) -> str:
+        """Return an id that no session has."""
+        return self._make_id()
+
     def create_session(
         self,
         *,
@@ -265,6 +288,9 @@ class Store:
         parent: str | None = None,
         uid: int | None = None,
         gid: int | None = None,
+        template: Templated | None = None,
+        hooks: dict[str, tuple[str, ...]] | None = None,
+        prepare: Prepare | None = None,
     ) -> Session:
         """Make a new session.
 
@@ -272,6 +298,8 @@ class Store:
             session_id: A slug; a UUIDv7 by default.
             parent: The id of an existing session.
             uid, gid: Whose its root directory is; this process's by default.
+            template, hooks: What it was made from, and which programs there are called for it.
+            prepare: Gives what it begins with.
 
         Raises:
             SessionExists: The id is taken.
@@ -282,7 +310,7 @@ class Store:
         Durability:
             As the durability mode says.
         """
-        session_id = check_id(session_id) if session_id is not None else self._make_id()
+        session_id = check_id(session_id) if session_id is not None else self.new_id()
         data = Created(
             id=session_id,
             name=check_name(name),
@@ -292,15 +320,17 @@ class Store:
             parent=self.session(parent).id if parent is not None else None,
             uid=os.geteuid() if uid is None else uid,
             gid=os.getegid() if gid is None else gid,
+            template=template,
+            hooks=hooks or {},
         )
         self._check_session_limit()
         session = self.unread(session_id)
         asked = self._ask_first("session.create", lambda: proposals.of_new_session(data))
         if asked is not None:
             data = replace(data, **asked.modified)
-        draft = session.draft("session.created", data)  # what cannot be written is refused before anything is made
-        session = self.create_from(session, lambda session: session.append_drafts([draft], [data]))
-        return self._made(session, asked)
+        # What cannot be written is refused before anything is made.
+        write = prepare(session, data) if prepare is not None else _write_first(session, data)
+        return self._made(self.create_from(session, write), asked)
 
     def _ask_first(self, point: str, describe: Callable[[], Action]) -> Asked | None:
         """Ask the hooks of *point* about a session that is about to be made."""
@@ -314,7 +344,7 @@ class Store:
             asked.tell(session, 0)
         return session
 
-    def create_from(self, session: Session, write: Callable[[Session], object]) -> Session:
+    def create_from(self, session: Session, write: Write) -> Session:
         """Make a new session.
 
         Args:
@@ -358,8 +388,8 @@ class Store:
         Durability:
             As the durability mode says.
         """
-        session_id = check_id(session_id) if session_id is not None else self._make_id()
-        self._check_id_free(session_id)
+        session_id = check_id(session_id) if session_id is not None else self.new_id()
+        self.check_id_free(session_id)
         self._check_session_limit()
         parent = self._with_log(parent_id)
         asked = self._ask_first("session.fork", lambda: proposals.of_fork(parent, session_id, at, fields))
@@ -367,8 +397,8 @@ class Store:
             fields = {**fields, **asked.modified}
         return self._made(forks.make(self, parent, self.unread(session_id), at, fields), asked)
 
-    def _check_id_free(self, session_id: str) -> None:
-        """Check that no session has this id, before the lock of another one is taken.
+    def check_id_free(self, session_id: str) -> None:
+        """Check that no session has this id, before the lock of another one is taken, or much is done for it.
 
         Whoever makes one checks it again with its own lock, and must not wait for that while it holds the other: two
         who fork a session each, and choose the other's id, would wait for each other.
@@ -381,17 +411,26 @@ class Store:
                 self._with_log(session_id)
                 raise _taken(session_id)
 
-    def delete_session(self, session_id: str) -> str:
+    def delete_session(self, session_id: str, reason: str | None = None) -> str:
         """Move a session to the trash and return where it is there.
 
         Its log says so first: a writer in another process that still has it open finds that out with its next write.
+
+        Args:
+            reason: Why, for people.
+
+        Raises:
+            SessionPinned: It, or an artifact in it, is to be kept; nothing was changed.
+            ForkCannotBeKept: A fork of it would be lost; nothing was changed.
         """
         session = self.session(session_id)
+        check_unpinned(session)
         asked = session.asking.ask("session.delete", lambda: proposals.of_session(session))
         with session.writing():
+            check_unpinned(session)
             forks.keep_beginnings(self, session)
             session.asking.record(asked)
-            session.append("session.deleted", {})
+            session.append("session.deleted", Deleted(reason=reason))
             seq = session.log.position.seq - 1
         if self.head() == session.id:
             self.set_head(None)
@@ -551,12 +590,17 @@ class Store:
             )
 
 
+def _write_first(session: Session, data: Created) -> Write:
+    draft = session.draft("session.created", data)
+    return lambda session: session.append_drafts([draft], [data])
+
+
 def _taken(session_id: str) -> SessionExists:
     return SessionExists(f"there is already a session {session_id!r}; choose another id")
 
 
 def _own_names(layout: Layout) -> list[str]:
-    return [layout.config, layout.format, layout.synced, *layout.directories()]
+    return [layout.config, layout.format, layout.identity, layout.synced, *layout.directories()]
 
 
 def _make_root(disk: Disk, root: str) -> None:

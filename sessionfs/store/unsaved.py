@@ -23,6 +23,7 @@ Not for power cuts: what is to survive those is synced, and then it is a version
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import struct
@@ -113,7 +114,8 @@ class Journal:
         if fd is None:
             return
         if not self._places:
-            os.unlink(self._path)
+            with contextlib.suppress(FileNotFoundError):  # with the store, if that was removed
+                os.unlink(self._path)
         os.close(fd)
 
     def _append(self, kind: int, file: int, offset: int, payload: bytes | memoryview) -> None:
@@ -173,6 +175,23 @@ def list_unsaved(directory: str) -> Iterator[Unsaved]:
             yield from _of_journal(f"{directory}/{name}")
 
 
+def unsaved_sessions(directory: str) -> set[str]:
+    """Return the ids of the sessions of which something is unsaved, by the journals in *directory*, living or not."""
+    found: set[str] = set()
+    for name in os.listdir(directory):
+        if not name.startswith(PREFIX):
+            continue
+        try:
+            fd = os.open(f"{directory}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            found.update(place.session for place in _open_places(fd).values())
+        finally:
+            os.close(fd)
+    return found
+
+
 def discard(journal: str) -> None:
     """Remove a journal, whose content is saved or not wanted; one that is in use stays."""
     with _open_ended(journal) as fd:
@@ -181,17 +200,23 @@ def discard(journal: str) -> None:
 
 
 def _of_journal(path: str) -> Iterator[Unsaved]:
-    places: dict[int, Place] = {}
     with _open_ended(path) as fd:
         if fd is None:
             return
-        for kind, file, _, payload in _frames(fd):
-            if kind in (_BEGIN, _CHECKPOINT):
-                places[file] = msgspec.json.decode(payload, type=Place)
-            elif kind == _END:
-                places.pop(file, None)
+        places = _open_places(fd)
     for file, place in places.items():
         yield Unsaved(path, file, place.session, from_text(place.path))
+
+
+def _open_places(fd: int) -> dict[int, Place]:
+    """Return what a journal has and no version has yet, by the numbers of the files."""
+    places: dict[int, Place] = {}
+    for kind, file, _, payload in _frames(fd):
+        if kind in (_BEGIN, _CHECKPOINT):
+            places[file] = msgspec.json.decode(payload, type=Place)
+        elif kind == _END:
+            places.pop(file, None)
+    return places
 
 
 @contextmanager

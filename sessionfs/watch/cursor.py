@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from sessionfs.durable import Disk
 from sessionfs.errors import Conflict, from_os_error
 from sessionfs.log import CorruptLog, Position, Record, parse_linked
 from sessionfs.log.damage import is_damage
@@ -34,9 +35,9 @@ class Cursor:
     ``position`` is the place; ``file`` the file it is in.
     """
 
-    __slots__ = ("_layout", "_path", "_seen", "file", "position", "session_id")
+    __slots__ = ("_disk", "_layout", "_path", "_seen", "file", "position", "session_id")
 
-    def __init__(self, layout: Layout, session_id: str, path: str, file: FileId) -> None:
+    def __init__(self, disk: Disk, layout: Layout, session_id: str, path: str, file: FileId) -> None:
         """Begin before the first record.
 
         Args:
@@ -46,6 +47,7 @@ class Cursor:
         self.session_id = session_id
         self.position = Position(0, 0, session_id, 0)
         self.file = file
+        self._disk = disk
         self._layout = layout
         self._path = path
         self._seen: tuple[int, ...] | None = None  # what the file was when nothing was left to read
@@ -64,7 +66,7 @@ class Cursor:
             try:
                 return _is_after(fd, self.position)
             finally:
-                os.close(fd)
+                self._disk.close(fd)
         except OSError as failure:
             raise from_os_error(failure, f"read {self._path}") from failure
 
@@ -91,7 +93,7 @@ class Cursor:
             try:
                 records = self._read(fd)
             finally:
-                os.close(fd)
+                self._disk.close(fd)
         except OSError as failure:
             raise from_os_error(failure, f"read {self._path}") from failure
         if records:
@@ -125,34 +127,29 @@ class Cursor:
             raise CorruptLog(self._path, position.seq, position.offset)
 
     def _look(self) -> tuple[int, ...]:
-        try:
-            status = os.stat(self._path)
-        except (FileNotFoundError, NotADirectoryError):
-            return ()
-        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+        return self._disk.status_at(self._path) or ()
 
     # Which file
 
     def _open(self) -> int | None:
         """Open the file that this place is in; None when it is nowhere."""
-        fd = _open(self._path)
+        fd = _open(self._disk, self._path)
         if fd is not None:
             if self._is_mine(fd):
                 return fd
-            os.close(fd)
+            self._disk.close(fd)
         for path in trashed_logs(self._layout, self.session_id):
-            if find_file(path) == self.file:
+            if find_file(self._disk, path) == self.file:
                 self._path = path
-                return _open(path)
+                return _open(self._disk, path)
         return None
 
     def _is_mine(self, fd: int) -> bool:
-        status = os.fstat(fd)
-        found = status.st_dev, status.st_ino
+        found = self._disk.identity(fd)
         if found == self.file:
             return True
         if self.position.offset and _is_after(fd, self.position):
-            self.file = found  # a copy with the same history, put in its place
+            self.file = found  # the same history, elsewhere: a copy in its place, or repack has put it on a shelf
             return True
         return False
 
@@ -166,18 +163,15 @@ def trashed_logs(layout: Layout, session_id: str) -> list[str]:
     return [f"{layout.trash}/{name}/log" for name in sorted(names) if name.startswith(f"{session_id}@")]
 
 
-def find_file(path: str) -> FileId | None:
+def find_file(disk: Disk, path: str) -> FileId | None:
     """Return which file is at *path*; None when there is none."""
-    try:
-        status = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return status.st_dev, status.st_ino
+    status = disk.status_at(path)
+    return None if status is None else status[:2]
 
 
-def _open(path: str) -> int | None:
+def _open(disk: Disk, path: str) -> int | None:
     try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return disk.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return None
 

@@ -62,7 +62,7 @@ class Logs:
         self._trash_ns = 0  # when it was changed last
         if session_ids is None:
             self._trashed_since()
-            files = (find_file(f"{layout.trash}/{name}/log") for name in self._trashed)
+            files = (find_file(self._disk, f"{layout.trash}/{name}/log") for name in self._trashed)
             self._ended = {file for file in files if file is not None}
         for session_id in self._ids(session_ids, start):
             cursor = self._from_now(session_id) if start is None else self._from(session_id, start)
@@ -75,15 +75,15 @@ class Logs:
         if session_ids is not None:
             return session_ids
         # Also those that have been deleted since somebody noted how far they had been read.
-        return {*_names(self._layout.sessions), *(start if isinstance(start, Mapping) else ())}
+        return {*_names(self._disk, self._layout.sessions), *(start if isinstance(start, Mapping) else ())}
 
     def _from_now(self, session_id: str) -> Cursor | None:
         """Return a cursor behind the last record; None when the session is just coming or going."""
         path = self._layout.log(session_id)
-        file = find_file(path)
+        file = find_file(self._disk, path)
         if file is None:
             return None
-        cursor = Cursor(self._layout, session_id, path, file)
+        cursor = Cursor(self._disk, self._layout, session_id, path, file)
         try:
             cursor.seek(find_end(self._disk, path, session_id).place)
         except NoSuchLog:
@@ -96,9 +96,9 @@ class Logs:
         first = start.get(session_id, 0) if isinstance(start, Mapping) else start
         rewritten: Cursor | None = None
         for path in (self._layout.log(session_id), *reversed(trashed_logs(self._layout, session_id))):
-            file = find_file(path)
+            file = find_file(self._disk, path)
             if file is not None:
-                cursor = Cursor(self._layout, session_id, path, file)
+                cursor = Cursor(self._disk, self._layout, session_id, path, file)
                 if isinstance(first, int):
                     self._first_seq[session_id] = first
                     return cursor
@@ -122,7 +122,7 @@ class Logs:
         if session_ids is None:
             session_ids = [cursor.session_id for cursor in self._cursors.values() if cursor.has_changed()]
             if self._follows_all:
-                session_ids += [name for name in _names(self._layout.sessions) if name not in self._cursors]
+                session_ids += [name for name in _names(self._disk, self._layout.sessions) if name not in self._cursors]
                 session_ids += [name.rpartition("@")[0] for name in sorted(self._trashed_since())]
         for session_id in session_ids:
             if self._follows_all or session_id in self._cursors:
@@ -153,7 +153,7 @@ class Logs:
                 f"what came after its first {cursor.position.seq} records is lost to who watches it"
             )
         if not records:
-            if find_file(self._layout.log(session_id)) != cursor.file:
+            if find_file(self._disk, self._layout.log(session_id)) != cursor.file:
                 self._end(cursor)  # read to its end in the trash; there may be another session of that id
             return []
         first = self._first_seq.get(session_id, 0)
@@ -168,9 +168,9 @@ class Logs:
         if not self._follows_all:
             return None
         for path in [*trashed_logs(self._layout, session_id), self._layout.log(session_id)]:
-            file = find_file(path)
+            file = find_file(self._disk, path)
             if file is not None and file not in self._ended:
-                cursor = self._cursors[session_id] = Cursor(self._layout, session_id, path, file)
+                cursor = self._cursors[session_id] = Cursor(self._disk, self._layout, session_id, path, file)
                 return cursor
         return None
 
@@ -181,7 +181,7 @@ class Logs:
             return frozenset()
         # What is put there at the same tick of the clock changes nothing that can be seen.
         self._trash_ns = changed_ns if time.time_ns() - changed_ns > _TICK_NS else 0
-        known, self._trashed = self._trashed, frozenset(_names(self._layout.trash))
+        known, self._trashed = self._trashed, frozenset(_names(self._disk, self._layout.trash))
         return self._trashed - known
 
     def _end(self, cursor: Cursor) -> None:
@@ -193,8 +193,8 @@ class Logs:
             self._waiting[cursor.session_id] = None
 
 
-def _names(directory: str) -> list[str]:
+def _names(disk: Disk, directory: str) -> list[str]:
     try:
-        return os.listdir(directory)
+        return disk.listdir(directory)
     except OSError as failure:
         raise from_os_error(failure, f"list {directory}") from failure

@@ -12,8 +12,7 @@ from bare import Bare
 
 from sessionfs.errors import NoSpace
 from sessionfs.fsck import check
-from sessionfs.objects import NoSuchObject
-from sessionfs.objects import packs as packs_module
+from sessionfs.objects import NoSuchObject, adding
 from sessionfs.objects.packing import FORMS, PACK_MAGIC, Entry, Index, MalformedIndex, encode_group, encode_index, scan
 from sessionfs.oid import hash_bytes
 from sessionfs.store.store import Store
@@ -137,7 +136,7 @@ def test_zeros_in_a_pack_end_it(bare):
 
 
 def test_a_long_pack_gets_an_index_and_is_read_by_it(bare, monkeypatch):
-    monkeypatch.setattr(packs_module, "COMPLETE_BYTES", 4000)
+    monkeypatch.setattr(adding, "COMPLETE_BYTES", 4000)
     versions = grow(bare.objects(), 60)
     packs = packs_of(bare)
     assert len(packs) > 2 and len(list((bare.path / "objects/pack").glob("*.idx"))) >= len(packs) - 1

@@ -1,7 +1,16 @@
 import pytest
 
 from sessionfs.durable import Mode
-from sessionfs.store.config import KEYS, PROFILES, BadConfig, Config, parse_config, parse_duration, parse_size
+from sessionfs.store.config import (
+    KEYS,
+    PROFILES,
+    BadConfig,
+    Config,
+    TagRule,
+    parse_config,
+    parse_duration,
+    parse_size,
+)
 
 
 def test_nothing_said_is_every_default():
@@ -18,7 +27,8 @@ def test_the_guarded_profile_says_what_the_design_says():
 def test_every_key_is_read():
     values = {"enabled": "false", "audit_reads": "true", "mode": '"full"'}
     text = "".join(f"{key} = {values.get(key.partition('.')[2], '7')}\n" for key in KEYS)
-    config = parse_config(text, "c")
+    config = parse_config(text + "[retention.tag.draft]\nkeep_versions = 2\n", "c")
+    assert config.of_tags == (TagRule("draft", "keep_versions", 2),)
     assert config.mode is Mode.FULL and config.compress is False and config.audit_reads is True
     assert config.max_artifact_bytes == 7 and config.trash_grace_ns == 7 * 10**9
     assert all(mine != default for mine, default in zip(config, Config(), strict=True))
@@ -33,6 +43,7 @@ def test_every_key_is_read():
         ("max_artifact_size = 1", "limits.max_artifact_size"),
         ("[compresion]", "compression"),
         ("limits = 5", "limits"),
+        ("[retention.tag.draft]\nkeep_version = 5", "retention.tag.draft.keep_versions"),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_nearest_known_one(text, nearest):
@@ -52,6 +63,8 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(text, nearest):
         "[durability]\nmode = 'fast'",
         "[durability]\ninterval = ''",
         "[compression]\nenabled = 'yes'",
+        "[retention]\nkeep_versions = 0",
+        "[retention.tag.draft]\nkeep_versions_for = 'always'",
         "not toml",
     ],
 )

@@ -29,6 +29,10 @@ def main(argv: Sequence[str], root: str) -> int:
         from benchmarks.find.run import main as main_of_find
 
         return main_of_find(argv[1:], root)
+    if argv[:1] == ["upkeep"]:
+        from benchmarks.upkeep import main as main_of_upkeep
+
+        return main_of_upkeep(argv[1:], root)
     options = _parser().parse_args(argv)
     return run_in_scratch(options.dir, root, lambda scratch: _measure(options, scratch))
 
@@ -36,7 +40,10 @@ def main(argv: Sequence[str], root: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     description = "Measure sessionfs beside the system calls it is made of, git and SQLite."
     parser = new_parser("tools/bench", description, _ROUNDS)
-    parser.epilog = "tools/bench mount measures the mount, tools/bench find the index; see their --help."
+    parser.epilog = (
+        "tools/bench mount measures the mount, tools/bench find the index, tools/bench upkeep fsck, gc and packs; "
+        "see their --help."
+    )
     parser.add_argument(
         "--files", type=positive, default=bulk.FILES_COUNT, metavar="N", help="small files beside git and SQLite"
     )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from benchmarks import output
 from benchmarks.commandline import NothingMatches, matcher, new_parser, positive, progress_line, run_in_scratch
 from benchmarks.find.rows import measure_size
+from benchmarks.find.texts import measure_texts
 from benchmarks.scratch import Scratch
 
 _ROUNDS = 5
@@ -21,7 +22,7 @@ def main(argv: Sequence[str], root: str) -> int:
     Args:
         root: The repository.
     """
-    parser = new_parser("tools/bench find", "Measure the index beside sqlite3 by hand.", _ROUNDS)
+    parser = new_parser("tools/bench find", "Measure the index beside sqlite3 by hand, and search beside rg.", _ROUNDS)
     parser.add_argument(
         "--artifacts",
         type=positive,
@@ -41,6 +42,7 @@ def _measure(options: argparse.Namespace, scratch: Scratch) -> None:
     results = []
     for count in options.artifacts or _SIZES:
         results += measure_size(scratch, count, options.rounds, matches, progress)
+    results += measure_texts(scratch, options.rounds, matches, progress)
     progress("")
     if not results:
         raise NothingMatches
