@@ -1,0 +1,121 @@
+"""Where a copy goes: checking that it may, and opening it, or making it."""
+
+from __future__ import annotations
+
+import os
+
+from sessionfs.errors import Conflict, InvalidInput, NotFound, from_os_error
+from sessionfs.store.identity import identity_of, read_identity, write_identity
+from sessionfs.store.layout import is_store
+from sessionfs.store.store import Store
+
+
+class OtherStore(Conflict):
+    """What is to be a copy of a store is another store."""
+
+
+class NotEmpty(Conflict):
+    """A directory for a new store has something in it."""
+
+
+class Entangled(InvalidInput):
+    """One store lies in the other, or is the other."""
+
+
+def open_backup(source: Store, path: str) -> Store:
+    """Open the backup of *source* at *path*, or make it.
+
+    Raises:
+        OtherStore: There is a store, and it is no backup of this one.
+        StoreExists: There is a directory with other things in it.
+        Entangled: It lies in the store, or around it.
+    """
+    check_apart(source.path, path)
+    identity = identity_of(source.disk, source.layout)
+    return open_copy(source.path, path, identity)
+
+
+def open_copy(source_path: str, path: str, identity: str) -> Store:
+    """Open the store at *path* if it has this *identity*; make it if nothing is there.
+
+    Raises:
+        OtherStore: It has another one.
+        StoreExists: There is a directory with other things in it.
+    """
+    if not is_store(path):
+        Store.create(path, identity=identity)
+    target = Store(path)
+    found = read_identity(target.disk, target.layout)
+    if found != identity:
+        raise OtherStore(
+            f"{path} is no backup of {source_path}: its id is {found or 'missing'}, not {identity}; name another "
+            f"directory, or, to bring sessions there, use: sessionfs push"
+        )
+    return target
+
+
+def check_apart(one: str, other: str) -> None:
+    """Check that two directories, which need not be there, do not lie in each other.
+
+    Raises:
+        Entangled: They do, or are the same.
+    """
+    first, second = os.path.realpath(one), os.path.realpath(other)
+    if first == second:
+        raise Entangled(f"{other} is the store itself; name another directory")
+    if second.startswith(first.rstrip("/") + "/"):
+        raise Entangled(f"{other} lies in the store {one}, and would be a copy inside of what is copied; name another")
+    if first.startswith(second.rstrip("/") + "/"):
+        raise Entangled(f"the store {one} lies in {other}; name another directory")
+
+
+def check_store(path: str) -> None:
+    """Check that there is something at *path* before it is called no store.
+
+    Raises:
+        NotFound: There is nothing.
+    """
+    if not os.path.isdir(path):
+        raise NotFound(f"there is no directory {path}; name a store, or a backup of one")
+
+
+class Unfinished:
+    """A new store that is made beside the place that it is for, and gets there when it is complete.
+
+    ``<path>.unfinished`` is left where it is when something fails, or the process is killed: doing it again goes on
+    with it.
+    """
+
+    def __init__(self, path: str, source_path: str, identity: str) -> None:
+        """Open or make what is to be the store at *path*, which is missing or an empty directory.
+
+        Raises:
+            NotEmpty: There is something.
+            OtherStore: What was left unfinished there is a copy of another store.
+        """
+        self.path = os.path.abspath(path)
+        check_apart(source_path, self.path)
+        try:
+            if os.path.lexists(self.path) and (not os.path.isdir(self.path) or os.listdir(self.path)):
+                raise NotEmpty(f"{self.path} is there already, and not empty; name a new directory")
+        except OSError as failure:
+            raise from_os_error(failure, f"look at {self.path}") from failure
+        self._beside = f"{self.path}.unfinished"
+        self.store = open_copy(source_path, self._beside, identity)
+
+    def finish(self, identity: str | None = None) -> Store:
+        """Put it in its place, with another *identity* if one is given, and return it opened.
+
+        Durability:
+            Survives a power cut.
+        """
+        store = self.store
+        if identity is not None:
+            write_identity(store.disk, store.layout, identity, replace=True)
+        store.close()
+        try:
+            store.disk.rename(self._beside, self.path)
+            store.disk.sync_directory(os.path.dirname(self.path))
+        except OSError as failure:
+            raise from_os_error(failure, f"rename {self._beside} to {self.path}") from failure
+        return Store(self.path)

@@ -1,0 +1,97 @@
+"""SIGKILL while sessions are made from a template, and templates from a session: each is there whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from thoroughness import times
+
+import sessionfs
+from sessionfs.fsck import check
+
+KILLS = times(dev=10, ci=16, explore=200)
+FILES = 300
+
+# Forks once it is ready, so that each child starts at once; says what it has done.
+WORKER = """
+import itertools, os, sys, sessionfs
+from sessionfs.templates import making, writing
+for line in sys.stdin:
+    pid = os.fork()
+    if pid == 0:
+        store = sessionfs.open(sys.argv[1], background_sync=False)
+        session = store.sessions["first"]
+        os.write(1, b"%d\\n" % os.getpid())
+        for turn in itertools.count():
+            store.sessions.create(template="many", variables={"name": line.strip()})
+            store.templates.create(f"copy-{line.strip()}-{turn}", session)
+            os.write(1, b".\\n")
+    os.waitpid(pid, 0)
+    os.write(1, b"ended\\n")
+"""
+
+
+def test_a_killed_making_leaves_all_or_nothing(tmp_path):
+    path = tmp_path / "s"
+    store = sessionfs.open(path, create=True, background_sync=False)
+    beside = path / "templates/many/tree"
+    for number in range(FILES):
+        file = beside / str(number % 7) / str(number)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"content {number}\n")
+    text = "[artifacts.'.']\ntree = 'tree'\n[state]\nname = '${name}'\n[variables.name]\n"
+    (path / "templates/many.toml").write_text(text)
+    whole = tree_of(store.sessions.create(id="first", template="many", variables={"name": "x"}))
+    assert len(whole) == FILES
+    numbers = random.Random(11)
+    worker = subprocess.Popen(
+        [sys.executable, "-c", WORKER, path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+        env={**os.environ, "XDG_CONFIG_HOME": str(tmp_path)},
+    )
+    try:
+        for kill in range(KILLS):
+            kill_after(worker, kill, numbers.randrange(0, 2), numbers.uniform(0, 0.15))
+    finally:
+        worker.stdin.close()
+        worker.wait(30)
+        worker.stdout.close()
+    store = sessionfs.open(path, background_sync=False)
+    made = list(store.sessions.values())
+    for session in made:
+        assert (tree_of(session), list(session.state)) == (whole, ["name"]), session.id
+    copies = [name for name in store.templates if name.startswith("copy")]
+    assert len(made) > 2 and copies
+    for name in copies:
+        assert store.templates.check(name) == [], name
+    last = store.sessions.create(template=copies[-1])
+    assert tree_of(last) == whole
+    assert [fault for fault in check(store.core) if fault.is_damage] == []
+    files = [directory for directory in Path(path, "templates").iterdir() if directory.is_dir()]
+    assert all(len([*one.rglob("files/*/*")]) == FILES for one in files if one.name != "many")
+
+
+def tree_of(session):
+    session.core.refresh()
+    return {path: node.oid for path, node in session.core.tree.walk() if node.is_file}
+
+
+def kill_after(worker, number, count, seconds):
+    """Kill the child once it has done *count* rounds, and a while has passed."""
+    worker.stdin.write(f"{number}\n")
+    pid = int(worker.stdout.readline())
+    for _ in range(count):
+        assert worker.stdout.readline() == ".\n"
+    time.sleep(seconds)  # where it hits is left to chance
+    os.kill(pid, signal.SIGKILL)
+    while worker.stdout.readline() != "ended\n":
+        pass
