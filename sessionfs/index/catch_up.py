@@ -55,15 +55,29 @@ class Filler:
         known = sessions.read_known(self._database, session_id)
         if known is not None and known.file == file:
             return  # another process was faster
-        forks: list[str] = []
         if known is not None and not self._can_go_on(known, file):
-            forks = self.forget(session_id)[1:]
+            again = self.forget(session_id)[1:]
             known = None
+        else:
+            again = self._forget_unreadable(session_id)
         self._fill(session_id, known, file)
-        for fork in forks:
-            state = logs.look_at(self._store.layout, fork)
+        self._fill_anew(again)
+
+    def remove_gone(self, session_id: str) -> None:
+        """Forget a session that is not there any more, and look anew at the forks that begin with it."""
+        self._fill_anew(self.forget(session_id)[1:])
+
+    def _fill_anew(self, session_ids: list[str]) -> None:
+        for session_id in session_ids:
+            state = logs.look_at(self._store, session_id)
             if state is not None:
-                self._fill(fork, None, state)
+                self._fill(session_id, None, state)
+
+    def _forget_unreadable(self, session_id: str) -> list[str]:
+        """Forget the forks of a session that could not be read: what is appended to it may be what they began with."""
+        statement = "SELECT id FROM sessions WHERE fork_of = ? AND damage IS NOT NULL"
+        unreadable = [fork for (fork,) in self._database.execute(statement, (session_id,)).fetchall()]
+        return [gone for fork in unreadable for gone in self.forget(fork)]
 
     def _fill(self, session_id: str, known: Known | None, file: FileState) -> None:
         is_new = known is None

@@ -67,6 +67,7 @@ SESSION_COLUMNS = {
     "status": "s.status",
     "description": "s.description",
     "parent": "s.parent",
+    "template": "s.template",
     "reason": "s.reason",
     "by": "s.created_by",
     "size": "s.size",
@@ -81,7 +82,7 @@ SESSION_COLUMNS = {
 }
 
 _MAY_BE_NULL = frozenset(
-    {"a.description", "s.name", "s.description", "s.parent", "s.reason", "s.ended_ns", "j.value", "a.oid"}
+    {"a.description", "s.name", "s.description", "s.parent", "s.template", "s.reason", "s.ended_ns", "j.value", "a.oid"}
 )
 
 _OF_ARTIFACT = "t.standing = a.standing AND t.created_ns = a.created_ns AND t.artifact = a.key"

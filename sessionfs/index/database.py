@@ -24,8 +24,18 @@ from collections.abc import Iterator
 
 from sessionfs import locks
 from sessionfs.errors import from_os_error
-from sessionfs.index.schema import APPLICATION_ID, FORMAT
-from sessionfs.index.sqlite import MEMORY, Fill, IndexBusy, NoIndex, build, connect, in_transaction, translated
+from sessionfs.index.sqlite import (
+    INDEX,
+    MEMORY,
+    Fill,
+    Form,
+    IndexBusy,
+    NoIndex,
+    build,
+    connect,
+    in_transaction,
+    translated,
+)
 
 # Somebody may be making a new index of a large store.
 _WAIT_SECONDS = 600.0
@@ -42,13 +52,15 @@ FileId = tuple[int, int]
 class Database:
     """The index at one path, or in memory. Thread-safe, and safe beside other processes."""
 
-    def __init__(self, path: str | None) -> None:
+    def __init__(self, path: str | None, form: Form = INDEX) -> None:
         """Prepare it; nothing is opened yet.
 
         Args:
             path: None for one in memory, which ends with this object.
+            form: What is in it.
         """
         self.path = path
+        self._form = form
         self._lock = threading.RLock()
         self._idle: list[sqlite3.Connection] = []
         self._file: FileId | None = None  # which one the idle connections have open
@@ -132,8 +144,8 @@ class Database:
             connection = connect(self.path)
             try:
                 if (
-                    connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID
-                    or connection.execute("PRAGMA user_version").fetchone()[0] != FORMAT
+                    connection.execute("PRAGMA application_id").fetchone()[0] != self._form.application_id
+                    or connection.execute("PRAGMA user_version").fetchone()[0] != self._form.format
                 ):
                     raise NoIndex
                 (own,) = connection.execute("SELECT value FROM about WHERE name = 'inode'").fetchone() or (None,)
@@ -207,7 +219,7 @@ class Database:
                 if self._memory is not None:
                     self._memory.close()
                 self._memory = connect(MEMORY)
-                build(self._memory, fill)
+                build(self._memory, fill, self._form)
                 return True
             before = _file_at(self.path)
             with translated(), self._locked(fcntl.LOCK_EX):
@@ -235,7 +247,7 @@ class Database:
                 connection.execute("PRAGMA synchronous = OFF")
                 connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
                 connection.execute(f"PRAGMA cache_size = -{_BUILD_CACHE_KIB}")
-                build(connection, fill)
+                build(connection, fill, self._form)
                 connection.execute("INSERT INTO about VALUES ('inode', ?)", (inode,))
                 connection.execute("PRAGMA locking_mode = NORMAL").fetchall()
                 connection.execute("PRAGMA synchronous = NORMAL")
@@ -288,8 +300,8 @@ class Database:
                 if time.monotonic() > deadline:
                     by = locks.holder(fd)
                     raise IndexBusy(
-                        f"the index {self.path} has been locked by process {by or '?'} for {_WAIT_SECONDS:g} s; "
-                        "see whether it is stopped, then try again"
+                        f"{self._form.name} {self.path} has been locked by process {by or '?'} for {_WAIT_SECONDS:g} "
+                        "s; see whether it is stopped, then try again"
                     )
                 time.sleep(0.002)
             yield

@@ -65,7 +65,7 @@ class IndexedArtifact(msgspec.Struct, frozen=True, kw_only=True):
 def find(database: sqlite3.Connection, query: Query, page: Page) -> Iterator[Any]:
     """Yield what *query* asks for, in order: :class:`IndexedArtifact`, or :class:`sessionfs.sessions.SessionInfo`."""
     plan = plan_page(database, query, page)
-    make = _artifact_of if query.subject is Subject.ARTIFACTS else info_of
+    make = artifact_of if query.subject is Subject.ARTIFACTS else info_of
     return map(make, database.execute(plan.sql.text, plan.sql.values))
 
 
@@ -113,7 +113,8 @@ _OF_ARTIFACT: dict[str, Any] = {
 }
 
 
-def _artifact_of(columns: tuple[Any, ...]) -> IndexedArtifact:
+def artifact_of(columns: tuple[Any, ...]) -> IndexedArtifact:
+    """Return the artifact whose row this is, with the id of its session before it."""
     session_id, *values = columns
     row = Row(**dict(zip(Row.__struct_fields__, values, strict=True)))
     return IndexedArtifact(

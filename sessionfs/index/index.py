@@ -88,6 +88,18 @@ class Index:
         self._keeper.refresh(progress)
         return self._read(lambda connection: find.explain(connection, query, page))
 
+    def ask(self, question: Callable[[sqlite3.Connection], _Result], *, progress: Progress | None = None) -> _Result:
+        """Return what *question* makes of the tables, as they are at one moment; first takes in what is new.
+
+        Args:
+            question: May be called again, if the index turns out to be damaged meanwhile.
+
+        Raises:
+            Error: As with :meth:`find`.
+        """
+        self._keeper.refresh(progress)
+        return self._read(question)
+
     def _read(self, ask: Callable[[sqlite3.Connection], _Result]) -> _Result:
         for _ in range(TRIES):
             try:
@@ -116,6 +128,11 @@ class Index:
         raise unusable(self._database)
 
     # Its life
+
+    @property
+    def path(self) -> str | None:
+        """Where it is; None for one in memory."""
+        return self._database.path
 
     @property
     def generation(self) -> int:
@@ -147,7 +164,7 @@ class Index:
             return connection.execute(statement).fetchone()[0] or 0
 
         about = dict(connection.execute("SELECT name, value FROM about"))
-        moved = logs.find_moved(self._store.layout, read_files(connection))
+        moved = logs.find_moved(self._store, read_files(connection))
         return Standing(
             path=self._database.path,
             is_there=True,

@@ -8,16 +8,19 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from sessionfs.errors import Corrupt
 from sessionfs.index import logs
-from sessionfs.index.catch_up import Filler
 from sessionfs.index.database import Database, FileId
 from sessionfs.index.sessions import FileState
 from sessionfs.index.sqlite import NoIndex
 from sessionfs.log import Position
 from sessionfs.store.store import Store
-from sessionfs.watch.notices import Notices, open_notices
+
+if TYPE_CHECKING:
+    from sessionfs.index.catch_up import Filler
+    from sessionfs.watch.notices import Notices
 
 Progress = Callable[[int, int], None]
 """Called with how many bytes of logs are done, and of how many."""
@@ -110,14 +113,14 @@ class Keeper:
 
     def _find_moved(self) -> logs.Moved:
         """Return which sessions have moved: those that were told of, or, from time to time, all are looked at."""
-        told, layout, looked_at = self._told(), self._store.layout, time.monotonic()
+        told, looked_at = self._told(), time.monotonic()
         is_recent = self._database.file() == self._known_of and looked_at - self._looked_at < _LOOKING_SECONDS
         if told is None or self._known_of is None or not is_recent:
             self._read_known()
-            moved = logs.find_moved(layout, self._known)
+            moved = logs.find_moved(self._store, self._known)
             self._looked_at = looked_at
             return moved
-        states = {session_id: logs.look_at(layout, session_id) for session_id in told}
+        states = {session_id: logs.look_at(self._store, session_id) for session_id in told}
         changed = {one: state for one, state in states.items() if state is not None and self._known.get(one) != state}
         return logs.Moved(changed, [one for one, state in states.items() if state is None])
 
@@ -127,6 +130,8 @@ class Keeper:
             self._is_used_again = True  # most processes ask once
             return None
         if self._notices is None:
+            from sessionfs.watch.notices import open_notices  # late: most processes ask once
+
             # A store that was copied has no marks, and one that may only be read is not given any.
             poll = None if os.path.isdir(self._store.layout.changed) else True
             self._notices = open_notices(self._store.layout, None, poll=poll)
@@ -150,6 +155,11 @@ class Keeper:
 
     # Filling
 
+    def _filler(self, connection: sqlite3.Connection) -> Filler:
+        from sessionfs.index.catch_up import Filler  # late: mostly nothing has moved, and a verb is in a hurry
+
+        return Filler(self._store, connection)
+
     def _catch_up(self, moved: logs.Moved, progress: Progress | None) -> None:
         waiting = sorted(moved.changed.items())
         total, done = sum(state[1] for _, state in waiting), 0
@@ -167,22 +177,22 @@ class Keeper:
                 progress(done, total)
 
     def _remove(self, gone: list[str], connection: sqlite3.Connection) -> None:
-        filler = Filler(self._store, connection)
+        filler = self._filler(connection)
         for session_id in gone:
-            if logs.look_at(self._store.layout, session_id) is None:
-                filler.remove(session_id)
+            if logs.look_at(self._store, session_id) is None:
+                filler.remove_gone(session_id)
             self._known.pop(session_id, None)
 
     def _fill_some(self, some: list[tuple[str, FileState]], connection: sqlite3.Connection) -> None:
-        filler = Filler(self._store, connection)
+        filler = self._filler(connection)
         for session_id, state in some:
             filler.fill(session_id, state)
         self._known.update(some)
 
     def _fill(self, progress: Progress | None, connection: sqlite3.Connection) -> None:
         started_ns = time.monotonic_ns()
-        sessions = sorted(logs.find_moved(self._store.layout, {}).changed.items())
-        filler = Filler(self._store, connection)
+        sessions = sorted(logs.find_moved(self._store, {}).changed.items())
+        filler = self._filler(connection)
         total, done = sum(state[1] for _, state in sessions), 0
         for session_id, state in sessions:
             filler.fill(session_id, state)
@@ -198,7 +208,7 @@ class Keeper:
 
     def _verify(self, connection: sqlite3.Connection) -> None:
         """After another boot: forget what a power cut took from logs after the index had read it."""
-        filler = Filler(self._store, connection)
+        filler = self._filler(connection)
         for session_id, *place in connection.execute("SELECT id, seq, offset, chain, base FROM sessions").fetchall():
             if not logs.is_behind(self._store.disk, self._store.layout.log(session_id), Position(*place)):
                 for gone in filler.forget(session_id):

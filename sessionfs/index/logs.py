@@ -13,7 +13,7 @@ from sessionfs.log import CorruptLog, NoSuchLog, Position, Record, parse_linked
 from sessionfs.log.damage import is_damage
 from sessionfs.log.framing import FRAMING_LENGTH, written_chain
 from sessionfs.log.record import whole_count
-from sessionfs.store.layout import Layout
+from sessionfs.store.store import Store
 
 _READ_BYTES = 1 << 20
 
@@ -30,12 +30,13 @@ class Moved(NamedTuple):
         return not self.changed and not self.gone
 
 
-def find_moved(layout: Layout, known: Mapping[str, FileState]) -> Moved:
+def find_moved(store: Store, known: Mapping[str, FileState]) -> Moved:
     """Return which sessions have moved, by looking at every log: 2 us each.
 
     The marks in ``changed/`` would say the same, but for writers that were killed before they touched one, and for
     copies of a store, which come without them.
     """
+    layout = store.layout
     changed: dict[str, FileState] = {}
     try:
         names = os.listdir(layout.sessions)
@@ -56,16 +57,22 @@ def find_moved(layout: Layout, known: Mapping[str, FileState]) -> Moved:
             gone.discard(name)
     finally:
         os.close(directory)
+    for name, state in store.disk.shelved().items():
+        before = known.get(name)
+        # Put on a shelf, it is as long as it was.
+        if name not in changed and (before is None or (name in gone and before[1:] != state[1:])):
+            changed[name] = state
+        gone.discard(name)
     return Moved(changed, sorted(gone))
 
 
-def look_at(layout: Layout, session_id: str) -> FileState | None:
+def look_at(store: Store, session_id: str) -> FileState | None:
     """Return what the log of a session is now; None when there is none."""
     try:
-        status = os.stat(layout.log(session_id))
+        status = store.disk.status_at(store.layout.log(session_id))
     except OSError:
         return None
-    return status.st_ino, status.st_size, status.st_mtime_ns
+    return None if status is None else status[1:]
 
 
 class Batch(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 from collections.abc import Mapping
 
@@ -33,6 +32,8 @@ def find_place(disk: Disk, root: str, env: Mapping[str, str]) -> str | None:
         return None
     if not os.access(directory, os.W_OK | os.X_OK):
         return None
+    import hashlib  # late: loading it takes 5 ms, and most stores can be written to
+
     name = hashlib.blake2b(os.fsencode(os.path.realpath(root)), digest_size=8).hexdigest()
     return os.path.join(directory, f"{name}.sqlite")
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 
 from sessionfs.index.row import COLUMNS
 
-FORMAT = 1
+FORMAT = 3
 """Raised with every change of the tables or of what is in them: an index of another format is made anew."""
 
 APPLICATION_ID = 0x73664958  # "sfIX", which file(1) shows
@@ -30,7 +30,7 @@ SESSION_COLUMNS = (
     "key", "id", "seq", "offset", "chain", "base", "file_id", "file_bytes", "file_changed_ns",
     # 1, or 0 when it was deleted or never came to be; and the session with which a fork begins.
     "is_there", "fork_of",
-    "name", "description", "status", "reason", "parent", "created_by",
+    "name", "description", "status", "reason", "parent", "template", "created_by",
     "created_ns", "updated_ns", "started_ns", "ended_ns",
     "artifact_count", "size", "stored_size", "event_count", "state_count",
     "damage", "tags", "metadata",
@@ -47,9 +47,9 @@ EVENT_COLUMNS = (
 
 _TEXTS = frozenset(
     {
-        "id", "chain", "fork_of", "name", "description", "status", "reason", "parent", "created_by", "damage", "tags",
-        "metadata", "fields", "path", "ending", "kind", "maker", "compression", "set_type", "set_mime_type", "type",
-        "mime_type", "origin", "target", "actor", "correlation_id", "cause", "error",
+        "id", "chain", "fork_of", "name", "description", "status", "reason", "parent", "template", "created_by",
+        "damage", "tags", "metadata", "fields", "path", "ending", "kind", "maker", "compression", "set_type",
+        "set_mime_type", "type", "mime_type", "origin", "target", "actor", "correlation_id", "cause", "error",
     }
 )  # fmt: skip
 
@@ -66,6 +66,7 @@ CREATE TABLE about (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 
 CREATE TABLE sessions (key INTEGER PRIMARY KEY, {_typed(SESSION_COLUMNS[1:])});
 CREATE INDEX sessions_by_id ON sessions (id, file_id, file_bytes, file_changed_ns);
+CREATE INDEX sessions_by_origin ON sessions (fork_of) WHERE fork_of IS NOT NULL;
 CREATE TABLE session_tags (tag TEXT, session INTEGER, PRIMARY KEY (tag, session)) WITHOUT ROWID;
 CREATE TABLE session_metadata (name TEXT, value, session INTEGER, PRIMARY KEY (name, value, session)) WITHOUT ROWID;
 CREATE TABLE state_keys (session INTEGER, name TEXT, PRIMARY KEY (session, name)) WITHOUT ROWID;

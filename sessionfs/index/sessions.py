@@ -107,6 +107,7 @@ def write_known(database: sqlite3.Connection, known: Known) -> None:
         "status": status.value,
         "reason": fields.reason if known.event_count else known.damage,
         "parent": fields.parent,
+        "template": fields.template,
         "created_by": fields.created_by,
         "created_ns": _ns(fields.created_at),
         "updated_ns": _ns(fields.updated_at),
@@ -147,7 +148,7 @@ def unfile_session(database: sqlite3.Connection, key: int) -> None:
 INFO_COLUMNS = (
     "id", "name", "description", "tags", "metadata", "parent", "status", "reason", "created_by", "created_ns",
     "updated_ns", "started_ns", "ended_ns", "artifact_count", "size", "stored_size", "event_count", "state_count",
-    "damage",
+    "damage", "template",
 )  # fmt: skip
 
 

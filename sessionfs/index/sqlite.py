@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 from urllib.parse import quote
 
 from sessionfs.errors import Conflict, DiskFault, Error, NoSpace, ReadOnlyStore, from_os_error
@@ -20,6 +21,19 @@ _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 Fill = Callable[[sqlite3.Connection], None]
 """Changes the index, inside of a transaction."""
+
+
+class Form(NamedTuple):
+    """What a file of ours holds: another number in it, and it is made anew."""
+
+    name: str  # for people
+    application_id: int
+    format: int
+    tables: str
+    indexes: str = ""  # made when the tables are filled
+
+
+INDEX = Form("the index", APPLICATION_ID, FORMAT, TABLES, INDEXES)
 
 
 class NoIndex(Exception):
@@ -44,14 +58,14 @@ def connect(path: str) -> sqlite3.Connection:
     return connection
 
 
-def build(connection: sqlite3.Connection, fill: Fill) -> None:
+def build(connection: sqlite3.Connection, fill: Fill, form: Form = INDEX) -> None:
     """Make the tables, let *fill* fill them, and sort what is looked up."""
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {FORMAT}")
+    connection.execute(f"PRAGMA application_id = {form.application_id}")
+    connection.execute(f"PRAGMA user_version = {form.format}")
     connection.execute("PRAGMA threads = 2").fetchall()  # to sort with
-    _run(connection, TABLES)
+    _run(connection, form.tables)
     in_transaction(connection, fill)
-    _run(connection, INDEXES)
+    _run(connection, form.indexes)
 
 
 def _run(connection: sqlite3.Connection, statements: str) -> None:

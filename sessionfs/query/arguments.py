@@ -82,6 +82,7 @@ class SessionFilters(_Filters, total=False):
     iname: Texts | None
     status: Texts | None
     parent: Texts | None
+    template: Texts | None
     has: str | None  # a query that one of their artifacts fits
 
 
@@ -226,6 +227,7 @@ _KEYWORDS: dict[Subject, dict[str, _Make]] = {
         "iname": _any_of_names(folded=True, of_artifacts=False),
         "status": _any_of_texts("status", CHOICES[Subject.SESSIONS, "status"]),
         "parent": _any_of_texts("parent"),
+        "template": _any_of_texts("template"),
         "has": _has,
     },
 }

@@ -47,6 +47,7 @@ SESSION_FIELDS: dict[str, Value] = {
     "tag": Value.TEXT,
     "description": Value.TEXT,
     "parent": Value.TEXT,
+    "template": Value.TEXT,
     "reason": Value.TEXT,
     "by": Value.TEXT,
     "size": Value.SIZE,

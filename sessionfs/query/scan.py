@@ -22,6 +22,7 @@ class BadQuery(InvalidInput):
 
     Attributes:
         column: Where, counted from 1.
+        problem: What is wrong there.
     """
 
     def __init__(self, text: str, at: int, problem: str) -> None:
@@ -29,6 +30,7 @@ class BadQuery(InvalidInput):
         near = f"before {rest + ('…' if at + _SHOWN_LENGTH < len(text) else '')!r}" if rest else "at its end"
         super().__init__(f"the query goes wrong at column {at + 1}, {near}: {problem}")
         self.column = at + 1
+        self.problem = problem
 
 
 class Piece(NamedTuple):

@@ -18,6 +18,7 @@ from sessionfs.index.find import place_of
 from sessionfs.log import Position
 from sessionfs.query import Order, Page, Subject, parse_query
 from sessionfs.query.order import SORTS, format_cursor, make_page
+from sessionfs.sessions import Templated
 from sessionfs.store.store import Store
 
 names = st.sampled_from(["a", "a", "b.csv", "b.csv", "data.tar.gz", "\udcff\\", "É.md", "[x]"])
@@ -60,7 +61,8 @@ TERMS = [
 ]  # fmt: skip
 SESSION_TERMS = [
     "id:one", "id:t*", "name:n", "iname:N*", "status:active", "status:completed,suspended", "tag:s", "tag:s,t",
-    "tag:s*", "parent:one", "by:uid:*", "reason:*", "description:*", "size:>3", "stored:0", "artifacts:>1", "events:>5",
+    "tag:s*", "parent:one", "template:t*", "template:*", "by:uid:*", "reason:*", "description:*", "size:>3", "stored:0",
+    "artifacts:>1", "events:>5",
     "state:1", "created:<2026-11-20T22:44:02Z", "updated:>2026-11-20", "started:>2026", "ended:>1", "meta.k:1",
     "meta.k:>1",
     "meta.k:*", "has:(name:*.csv)", "has:(tag:x size:>3)", "has:(kind:directory)", "NOT has:(type:code)",
@@ -136,7 +138,8 @@ class Indexes(RuleBasedStateMachine):
 
     @rule(number=processes, id=sessions, name=st.sampled_from(["n", None]), tags=st.lists(st.sampled_from("st")))
     def create_session(self, number, id, name, tags):
-        fields = {"metadata": {"k": len(tags)}, "name": name, "tags": tags}
+        template = Templated(name=f"t{len(tags)}") if tags else None
+        fields = {"metadata": {"k": len(tags)}, "name": name, "tags": tags, "template": template}
         self.attempt(number, lambda store: store.create_session(session_id=id, **fields))
 
     @rule(number=processes, parent=sessions, id=sessions, back=st.integers(0, 3))

@@ -122,6 +122,27 @@ def test_the_readmes_example(store, tmp_path, monkeypatch, capsys):
 # Keeping up
 
 
+def test_a_fork_that_cannot_be_read_is_looked_at_again_when_its_parent_grows(store):
+    parent = store.sessions["one"]
+    parent.record("tool.invoked", {})
+    parent.fork(id="two")
+    parent.fork(id="three", at=1)
+    store.close()
+    log = Path(store.path) / "sessions" / "one" / "log"
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-3]))
+    with sessionfs.open(store.path, background_sync=False) as after:
+        three, two = after.find_sessions("id:t*", sort="id")
+        assert three.damage is None and two.damage == _damage(store.path, "two") is not None
+        after.sessions["one"].record("tool.invoked", {})  # where the fork began is a record again, but another one
+        (again,) = after.find_sessions("id:two")
+        assert again.damage == _damage(store.path, "two") != two.damage
+
+
+def _damage(place, session_id):
+    with sessionfs.open(place, background_sync=False) as fresh:
+        return next(info.damage for info in fresh.core.sessions() if info.id == session_id)
+
+
 def test_what_others_do_is_found_at_once(store):
     assert len(list(store.find())) == 2
     other = sessionfs.open(store.path, background_sync=False)
@@ -309,7 +330,7 @@ def test_an_index_that_is_removed_in_use_is_made_again(store):
 
 def test_a_killed_rebuild_leaves_what_there_was(store, monkeypatch):
     list(store.find())
-    monkeypatch.setattr("sessionfs.index.keeper.Filler.fill", lambda *_: os.kill(os.getpid(), 9))
+    monkeypatch.setattr("sessionfs.index.catch_up.Filler.fill", lambda *_: os.kill(os.getpid(), 9))
     child = multiprocessing.get_context("fork").Process(target=store.index.rebuild)
     child.start()
     child.join()
