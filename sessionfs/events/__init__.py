@@ -2,6 +2,7 @@
 
 ``types``       the table of types
 ``event``       one event
+``summary``     what it says, in a few words
 ``query``       which ones are wanted
 ``reading``     one session's, or all sessions', forwards or back
 ``callers``     what the records say that callers make

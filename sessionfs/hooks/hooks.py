@@ -12,7 +12,8 @@ from sessionfs.hooks.at_point import AtPoint
 from sessionfs.hooks.calls import HookCall
 from sessionfs.hooks.entry_points import register_all
 from sessionfs.hooks.executables import Executable, Executables, Listing, is_enabled
-from sessionfs.hooks.points import POST, PRE, Place
+from sessionfs.hooks.of_session import programs_at
+from sessionfs.hooks.points import PLACES, POST, PRE, Place
 from sessionfs.hooks.registry import NORMAL, Registry, Table
 from sessionfs.hooks.running import Executing, Hook, Outcome, call_hook
 from sessionfs.store.hook_history import CLOSED, FAIL, Breaker, Ran, Skipped, after_call
@@ -61,10 +62,30 @@ class StoreHooks(Registry):
                 self._entry_points = register_all(self, self.store.layout.hooks)
             return self._entry_points
 
-    def at(self, point: str) -> AtPoint | None:
-        """Return the hooks of *point*; None when it has none, or when a hook itself is at work."""
+    def at(self, point: str, session: Session | None = None) -> AtPoint | None:
+        """Return the hooks of *point*; None when it has none, or when a hook itself is at work.
+
+        Args:
+            session: Those of its own as well.
+        """
         at = self.points().get(point)
+        if session is not None and session.own_hooks:
+            at = self._with_own(at, point, session)
         return None if at is None or self._is_inside or inside.is_inside(self.key) else at
+
+    def _with_own(self, at: AtPoint | None, point: str, session: Session) -> AtPoint | None:
+        """Return the hooks of *point*, those of *session* after all others."""
+        own = programs_at(self.store.layout.templates, point, session.own_hooks)
+        if not own:
+            return at
+        pre, post = ((() if at is None else at.chain(phase)) + own.get(phase, ()) for phase in (PRE, POST))
+        return AtPoint(self, point, pre, post)
+
+    def points_of(self, session: Session) -> Points:
+        """Return the points that have hooks for *session*, those of its own among them."""
+        points = self.points()
+        own = {PLACES[place].point for place in session.own_hooks if place in PLACES}
+        return points | {point: at for point in own if (at := self._with_own(points.get(point), point, session))}
 
     def points(self) -> Points:
         """Return the points that have hooks, executables that are disabled included."""

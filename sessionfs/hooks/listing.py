@@ -12,6 +12,7 @@ from sessionfs.errors import InvalidInput, NotFound
 from sessionfs.hooks.entry_points import is_disabled
 from sessionfs.hooks.executables import Executable, distrust, is_enabled, list_unknown
 from sessionfs.hooks.hooks import StoreHooks
+from sessionfs.hooks.of_session import every_program
 from sessionfs.hooks.points import POST, PRE
 from sessionfs.hooks.running import Hook
 from sessionfs.store.hook_history import HookHistory
@@ -56,14 +57,13 @@ def list_hooks(hooks: StoreHooks, sessions: Iterable[str] | None = None) -> list
     Args:
         sessions: Count what they did in these sessions only, and look at their circuit breakers there only.
     """
-    histories = _read_histories(hooks, sessions)
+    histories, own = _read_sessions(hooks, sessions)
     infos: list[HookInfo] = []
     known: set[str] = set()
-    for at in hooks.points().values():
-        for phase in (PRE, POST):
-            for hook in at.chain(phase):
-                known.add(hook.name)
-                infos.append(_describe(hooks, hook, histories.get(hook.name, {})))
+    chains = [at.chain(phase) for at in hooks.points().values() for phase in (PRE, POST)]
+    for hook in [hook for chain in (*chains, own) for hook in chain]:
+        known.add(hook.name)
+        infos.append(_describe(hooks, hook, histories.get(hook.name, {})))
     infos += _entry_points(hooks)
     infos += [
         HookInfo(name=name, kind="executable", at=name, state=UNKNOWN, message="there is no such point for hooks")
@@ -73,14 +73,18 @@ def list_hooks(hooks: StoreHooks, sessions: Iterable[str] | None = None) -> list
     return infos
 
 
-def _read_histories(hooks: StoreHooks, sessions: Iterable[str] | None) -> dict[str, dict[str, HookHistory]]:
-    """Return what each hook did, by its name and the session's id."""
+def _read_sessions(
+    hooks: StoreHooks, sessions: Iterable[str] | None
+) -> tuple[dict[str, dict[str, HookHistory]], tuple[Executable, ...]]:
+    """Return what each hook did, by its name and the session's id; and the hooks of sessions' own, each once."""
     histories: dict[str, dict[str, HookHistory]] = {}
+    own: dict[Executable, None] = {}
     for session in _sessions(hooks, sessions):
         with session.log.lock:
             for name, history in session.fold.hooks.items():
                 histories.setdefault(name, {})[session.id] = history
-    return histories
+            own |= dict.fromkeys(every_program(hooks.store.layout.templates, session.own_hooks))
+    return histories, tuple(own)
 
 
 def _sessions(hooks: StoreHooks, chosen: Iterable[str] | None) -> Iterator[Session]:

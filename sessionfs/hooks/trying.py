@@ -40,7 +40,7 @@ def try_hooks(
         NotFound: The artifact or key does not exist.
     """
     action = _action(session, place.point, about)
-    chain = _chosen(hooks, place, only)
+    chain = _chosen(hooks, session, place, only)
     call = hooks.new_call(
         place.phase, place.point, action, None if place.phase == PRE else session.log.position.seq - 1
     )
@@ -59,8 +59,8 @@ def try_hooks(
     return outcomes
 
 
-def _chosen(hooks: StoreHooks, place: Place, only: str | None) -> list[Hook]:
-    at = hooks.points().get(place.point)
+def _chosen(hooks: StoreHooks, session: Session, place: Place, only: str | None) -> list[Hook]:
+    at = hooks.points_of(session).get(place.point)
     called = at.chain(place.phase) if at is not None else ()
     if not called:
         raise NoSuchHook(f"nothing is called at {place.name}; see: sessionfs hooks list")

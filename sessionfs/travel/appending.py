@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
 from typing import NamedTuple
 
 import msgspec
@@ -15,7 +14,8 @@ from sessionfs.store import snapshot as snapshots
 from sessionfs.store.artifacts import check_growth
 from sessionfs.store.operation import grouped
 from sessionfs.store.session import Session
-from sessionfs.travel.checkpoints import find_checkpoint, point_checkpoint
+from sessionfs.travel.automatic import keep_newest
+from sessionfs.travel.checkpoints import point_checkpoint
 from sessionfs.travel.consent import Consent
 from sessionfs.travel.plan import Plan, Record
 
@@ -96,15 +96,7 @@ def _append(session: Session, prepared: Prepared, consent: Consent) -> int:
     first_seq = session.log.position.seq + 1
     with grouped(None):  # an operation of its own, also inside one: it may take that one back
         session.append_drafts(drafts, [saved, *(data for _, data in records)])
+    if checkpoint is not None:
+        keep_newest(session, session.config.keep_automatic_checkpoints)
     consent.tell(plan, first_seq)
     return session.log.position.seq - 1
-
-
-def free_name(session: Session, what: str) -> str:
-    """Return a name for the checkpoint of the moment before *what* is done."""
-    first = name = f"before-{what}-{session.log.position.seq}"
-    for number in count(2):
-        if find_checkpoint(session, name) is None:
-            break
-        name = f"{first}-{number}"  # somebody has called a moment so
-    return name

@@ -169,6 +169,21 @@ def delete_checkpoint(session: Session, name: str) -> ObjectId:
     return ObjectId(entry.value)
 
 
+def remove_checkpoint(session: Session, name: str) -> None:
+    """Take the name *name* away with its history, as far as there is any.
+
+    Raises:
+        DiskFault, ReadOnlyStore: It is still there.
+    """
+    path = _path(session, name)
+    try:
+        session.log.disk.unlink(path)
+    except FileNotFoundError:
+        return
+    except OSError as failure:
+        raise from_os_error(failure, f"remove {path}") from failure
+
+
 def _no_such_checkpoint(session: Session, name: str) -> NoSuchCheckpoint:
     return NoSuchCheckpoint(f"session {session.id} has no checkpoint {name!r}; see: sessionfs checkpoints {session.id}")
 

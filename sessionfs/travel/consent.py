@@ -93,7 +93,7 @@ class Consent:
         hooks = self._session.asking.hooks
         if hooks is None:
             return
-        points = {type: point for type, point in _POINT_OF.items() if hooks.at(point) is not None}
+        points = {type: point for type, point in _POINT_OF.items() if hooks.at(point, self._session) is not None}
         for (type, data), applied in zip(plan.records, plan.applied, strict=True) if points else ():
             if type in points:
                 yield _Wanted(_key(type, data), points[type], _action(self._session, plan, data, applied))

@@ -86,6 +86,8 @@ def find_undoable(session: Session, count: int) -> Undoable:
         if record.type == _RESTORED and (brought := _brought(session, record)).kind in (UNDO, REDO):
             effect.note(number, brought)
             ignored.add(number)
+        elif number == 0:
+            pass  # what a session began with, from a template; before it there is nothing to go back to
         elif record.type in CHANGING and number not in ignored and effect.has(number):
             if number not in chosen and len(chosen) < count:
                 chosen.append(number)

@@ -18,7 +18,8 @@ from sessionfs.artifacts import Node, text_of
 from sessionfs.errors import InvalidInput
 from sessionfs.store.session import Session
 from sessionfs.travel.ancestry import Ancestor, common_ancestor
-from sessionfs.travel.appending import Changed, Prepared, begin_plan, carry_out, free_name
+from sessionfs.travel.appending import Changed, Prepared, begin_plan, carry_out
+from sessionfs.travel.automatic import free_name
 from sessionfs.travel.difference import (
     ATTRIBUTE_FIELDS,
     CONTENT_FIELDS,

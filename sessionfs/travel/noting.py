@@ -32,7 +32,8 @@ class Operation(msgspec.Struct, frozen=True):
         first_seq: That of its first one.
         record_count: How many records it has; others may stand between them.
         time_ns: When the last one was written.
-        changes: Of artifacts, sorted by path; what came and went inside does not count.
+        changes: Of artifacts, sorted by path; what came and went inside does not count, nor do times of directories
+            that something else was done in.
         state_changes: Likewise, by key.
         notes: What it did to the session itself, in words: ``completed``, ``checkpoint before-merge``.
     """
@@ -75,6 +76,10 @@ class Noted:
             if before is not None or after is not None:
                 changes.append(Change(path, before, after, fields))
         state = [StateChange(key, before, after) for key, (before, after) in sorted(self.values.items())]
+        # What is put back in a directory moves its time, which is set again: nobody did that for its own sake.
+        told = [change for change in changes if change.fields or not _is_known_directory(change)]
+        if told or state or self.notes:
+            changes = told
         return Operation(
             seq=self.last.seq,
             first_seq=self.first_seq,
@@ -86,6 +91,12 @@ class Noted:
             state_changes=tuple([change for change in state if change.before or change.after]),
             notes=tuple(self.notes),
         )
+
+
+def _is_known_directory(change: Change) -> bool:
+    """Whether it was a directory before, and still is."""
+    before, after = change.before, change.after
+    return before is not None and after is not None and before.is_directory and after.is_directory
 
 
 def apply(fold: Fold, noted: Noted, record: Record, objects: ObjectDatabase) -> None:
@@ -160,8 +171,9 @@ def _session_updated(fold: Fold, noted: Noted, record: Record, text: bytes) -> N
 
 def _session_created(fold: Fold, noted: Noted, record: Record, text: bytes) -> None:
     fold.apply(record)
-    fork = _decode_created(text).fork
-    noted.notes.append("created" if fork is None else f"forked from {fork.session}@{{{fork.seq - 1}}}")
+    data = _decode_created(text)
+    made = "created" if data.template is None else f"created from the template {data.template.name}"
+    noted.notes.append(made if data.fork is None else f"forked from {data.fork.session}@{{{data.fork.seq - 1}}}")
 
 
 def _session_forked(fold: Fold, noted: Noted, record: Record, text: bytes) -> None:

@@ -18,7 +18,8 @@ from sessionfs import sessions
 from sessionfs.artifacts import NoSuchArtifact, NotADirectory, Tree, check_path, text_of
 from sessionfs.store.fold import Fold
 from sessionfs.store.session import Session
-from sessionfs.travel.appending import Changed, Prepared, begin_plan, carry_out, free_name
+from sessionfs.travel.appending import Changed, Prepared, begin_plan, carry_out
+from sessionfs.travel.automatic import free_name
 from sessionfs.travel.difference import Change, StateChange, compare_states, compare_trees, pair_renames
 from sessionfs.travel.moment import Moment
 from sessionfs.travel.plan import Names, Plan, names_in

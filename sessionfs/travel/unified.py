@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sessionfs.artifacts import Node
 from sessionfs.artifacts.names import encode
-from sessionfs.objects import ObjectDatabase
+from sessionfs.objects import GivenUp, ObjectDatabase
 from sessionfs.travel.difference import ATTRIBUTE_FIELDS, Change
 from sessionfs.travel.lines import Block, differing_blocks
 
@@ -69,6 +69,8 @@ def format_change(objects: ObjectDatabase, change: Change) -> Iterator[bytes]:
     if not is_other_kind:
         yield from _format_attributes(change)
     for half, contents in zip(halves, texts, strict=True):
+        if contents is None and half.has_other_content:
+            yield from _given_up(objects, half)
         yield from _format_half(half, contents)
 
 
@@ -140,11 +142,24 @@ def _escape(match: re.Match[bytes]) -> bytes:
 
 
 def _texts(objects: ObjectDatabase, change: Change, limit_bytes: int) -> tuple[bytes, bytes] | None:
-    """Return what is in a file or link on both sides; None when one of them is no text, or too long."""
+    """Return what is in a file or link on both sides; None when one of them is no text, too long, or given up."""
     if max(_size(change.before), _size(change.after)) > limit_bytes:
         return None
-    old, new = _content(objects, change.before), _content(objects, change.after)
+    try:
+        old, new = _content(objects, change.before), _content(objects, change.after)
+    except GivenUp:
+        return None
     return (old, new) if old is not None and new is not None and is_text(old) and is_text(new) else None
+
+
+def _given_up(objects: ObjectDatabase, change: Change) -> Iterator[bytes]:
+    """Yield a line for each side whose content the session has given up, so that nobody can compare it."""
+    for node in (change.before, change.after):
+        if node is not None and node.is_file:
+            try:
+                _content(objects, node)
+            except GivenUp as failure:
+                yield b"# %s\n" % str(failure).encode()
 
 
 def _content(objects: ObjectDatabase, node: Node | None) -> bytes | None:

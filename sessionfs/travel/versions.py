@@ -169,6 +169,17 @@ def _record(session: Session, seq: int) -> Record:
     return record
 
 
+def versions_at(session: Session, position: Position) -> VersionIndex:
+    """Return the versions that *session*'s artifacts had at *position*; it is not kept.
+
+    Raises:
+        CorruptLog: The log is damaged before that.
+    """
+    index = VersionIndex(session)
+    index._read(session, position)
+    return index
+
+
 _indexes: OrderedDict[Log, VersionIndex] = OrderedDict()
 _indexes_lock = threading.Lock()
 
