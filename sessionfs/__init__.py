@@ -9,6 +9,7 @@
 The floors of the package, from the ground up; each imports only from those below (import-linter sees to it):
 
     oid clock locks errors        ids, time, file locks, the kinds of error
+    shown                         values as people see them
     correlation                   what records made together have in common
     durable                       how bytes reach the disk, and when they are safe there
     objects                       immutable content named by its hash
@@ -18,11 +19,15 @@ The floors of the package, from the ground up; each imports only from those belo
     events                        services: readings of the store
     travel                        any moment of a session, and ways back
     query                         which artifacts or sessions are meant
-    fsck
+    fsck backup                   checked and repaired; copied
     hooks replay                  what is called before and after changes; what happened, once more
     index                         what the logs say, to be searched
+    search                        patterns and words in contents
+    analytics                     how many, how large, how long; what was done
+    templates                     what sessions begin with
     api                           Python
     mount                         FUSE
+    ui                            a browser in the terminal
     cli                           the command line; the only place that prints and exits
 
 Names are imported when they are first used, so that the command line starts fast.
@@ -40,31 +45,46 @@ if TYPE_CHECKING:
         ArtifactChange,
         Artifacts,
         Block,
+        Brought,
+        Bundled,
         CallAgain,
         Changed,
         Checkpoint,
         Clash,
+        Copied,
         Difference,
         Event,
+        Exported,
         Found,
         FoundArtifact,
+        Hit,
+        Imported,
         Impossible,
+        MatchedLine,
+        Member,
         Merge,
         Operation,
+        Patterns,
         Replay,
         Rerun,
         Restored,
         Session,
         Sessions,
         SessionView,
+        Space,
         State,
         StateDifference,
+        Stats,
         Store,
+        Timeline,
         Version,
         WhatIf,
+        clone,
         correlate,
         environment,
         open,
+        restore_backup,
+        verify_bundle,
     )
 
 __version__ = "0.1.0"
@@ -74,39 +94,54 @@ __all__ = [
     "ArtifactChange",
     "Artifacts",
     "Block",
+    "Brought",
+    "Bundled",
     "CallAgain",
     "Changed",
     "Checkpoint",
     "Clash",
     "Conflict",
+    "Copied",
     "Corrupt",
     "Denied",
     "Difference",
     "Error",
     "Event",
+    "Exported",
     "Found",
     "FoundArtifact",
+    "Hit",
+    "Imported",
     "Impossible",
     "InvalidInput",
+    "MatchedLine",
+    "Member",
     "Merge",
     "NotFound",
     "Operation",
+    "Patterns",
     "Replay",
     "Rerun",
     "Restored",
     "Session",
     "SessionView",
     "Sessions",
+    "Space",
     "State",
     "StateDifference",
+    "Stats",
     "Store",
+    "Timeline",
     "Unsupported",
     "Version",
     "WhatIf",
     "__version__",
+    "clone",
     "correlate",
     "environment",
     "open",
+    "restore_backup",
+    "verify_bundle",
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import IO, Any, BinaryIO, TypeVar
 
@@ -13,7 +13,7 @@ from sessionfs.api.files import ArtifactFile, parse_mode, wrap
 from sessionfs.artifacts import IsADirectory, Node, text_of
 from sessionfs.clock import format_time, to_datetime
 from sessionfs.errors import Corrupt, InvalidInput
-from sessionfs.objects import NoSuchObject, ObjectDatabase
+from sessionfs.objects import GivenUp, NoSuchObject, ObjectDatabase
 from sessionfs.oid import ObjectId
 from sessionfs.store.session import Session
 
@@ -80,6 +80,7 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises:
             Corrupt: The object is damaged or missing.
+            NotFound: The session has given it up: see :meth:`Session.prune`.
             InvalidInput: It is no file.
         """
         return self._read(self.objects.read)
@@ -106,6 +107,10 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     def copy_to(self, target: BinaryIO) -> int:
         """Write the content to *target*, checked against its hash, and return its length in bytes."""
         return self._read(lambda oid: self.objects.copy_out(oid, target))
+
+    def stream(self) -> Iterator[bytes]:
+        """Return the content in pieces of at most 1 MiB, checked against its hash while they are read."""
+        return self._read(self.objects.stream)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it JSON-ready: names in text form, times as RFC 3339."""
@@ -146,6 +151,8 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
             self.read_in.artifacts.note_retrieved(self.path, self.id)
         try:
             return read(self.oid)
+        except GivenUp:
+            raise
         except NoSuchObject as failure:
             raise LostContent(
                 f"the content of {text_of(self.path)!r} is lost: object {self.oid} is missing; run sessionfs fsck"

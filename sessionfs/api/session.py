@@ -7,6 +7,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from sessionfs.api.artifacts import Artifacts
+from sessionfs.api.exchanging import Exporting
+from sessionfs.api.keeping import Keeping
 from sessionfs.api.reading import Described, Path
 from sessionfs.api.recording import Recording
 from sessionfs.api.replaying import Replaying
@@ -23,10 +25,11 @@ from sessionfs.sessions import FINISHED, SessionInfo
 from sessionfs.store import session as domain
 
 if TYPE_CHECKING:
+    from sessionfs.analytics.timeline import Timeline
     from sessionfs.api.store import Store
 
 
-class Session(Described, Recording, Travelling, Returning, Replaying):
+class Session(Described, Recording, Travelling, Returning, Replaying, Keeping, Exporting):
     """A session. Thread-safe; what it says is always what is so now, whichever process changed it.
 
     As a context manager it completes when the block ends, and fails with the exception's text when it raises.
@@ -93,7 +96,11 @@ class Session(Described, Recording, Travelling, Returning, Replaying):
         self.core.update(**changes)
 
     def delete(self) -> str:
-        """Move it to the trash, and return the directory it has there."""
+        """Move it to the trash, and return the directory it has there.
+
+        Raises:
+            Denied: It, or something in it, is pinned.
+        """
         return self.store.sessions.delete(self)
 
     def children(self) -> list[Session]:
@@ -150,6 +157,10 @@ class Session(Described, Recording, Travelling, Returning, Replaying):
 
             return follow_events(self, query)
         return read_events(self.store.core, self.id, query)
+
+    def timeline(self) -> Timeline:
+        """Return what it and those that descend from it did, against time."""
+        return self.store.timeline(self)
 
     def why(self, path: Path) -> list[Step]:
         """Return what the artifact at *path* was made from, back to what nobody made; itself first.

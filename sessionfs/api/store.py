@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from sessionfs.api.finding import Finding
+from sessionfs.api.analysing import Analysing
+from sessionfs.api.copying import Copying
+from sessionfs.api.exchanging import Exchanging
+from sessionfs.api.searching import Searching
 from sessionfs.api.session import Session
 from sessionfs.api.times import Time, to_ns
+from sessionfs.api.upkeep import Upkeep
 from sessionfs.correlation import inherit
 from sessionfs.durable import BackgroundSync
-from sessionfs.errors import Error, NotFound
+from sessionfs.errors import Error, InvalidInput, NotFound
 from sessionfs.events.event import Event
 from sessionfs.events.query import Query
 from sessionfs.events.reading import read_all
@@ -24,9 +28,15 @@ from sessionfs.store import store as domain
 from sessionfs.store.layout import find_store, is_store
 
 if TYPE_CHECKING:
+    from sessionfs.api.templates import Templates
+    from sessionfs.templates import Template
     from sessionfs.watch import Start, Watch
 
 SESSION_VARIABLE = "SESSIONFS_SESSION"
+
+
+class NoTemplate(InvalidInput):
+    """Variables were given, and no template that has some."""
 
 
 def open(
@@ -65,7 +75,7 @@ def open(
     return Store(domain.Store(place, actor=actor), background_sync=background_sync)
 
 
-class Store(Finding):
+class Store(Searching, Upkeep, Analysing, Copying, Exchanging):
     """An open store. Thread-safe, and safe beside other processes; usable as a context manager."""
 
     def __init__(self, store: domain.Store, *, background_sync: bool = False) -> None:
@@ -87,6 +97,14 @@ class Store(Finding):
     def objects(self) -> ObjectDatabase:
         """The content below it all: immutable bytes by oid."""
         return self.core.objects
+
+    @property
+    def templates(self) -> Templates:
+        """What sessions can be made from, by name."""
+        from sessionfs.api.templates import Templates
+        from sessionfs.templates import user_directory
+
+        return Templates(self.core, user_directory(os.environ))
 
     def events(
         self,
@@ -217,6 +235,8 @@ class Sessions(Mapping[str, Session]):
         tags: Iterable[str] = (),
         metadata: dict[str, Any] | None = None,
         parent: str | Session | None = None,
+        template: str | Template | None = None,
+        variables: Mapping[str, Any] | None = None,
     ) -> Session:
         """Make a new session. In a ``with`` block it completes at the end, or fails with the exception's text.
 
@@ -224,19 +244,33 @@ class Sessions(Mapping[str, Session]):
             id: A slug, unique in the store; a UUIDv7 by default.
             metadata: Anything JSON can hold.
             parent: An existing session, or its id.
+            template: What it begins with: one of :attr:`Store.templates`, or its name. Tags and metadata that are given
+                come to those of the template, a name and a description stand in place of its own.
+            variables: Values of the template's variables.
 
         Raises:
             Conflict: The id is taken, or as many sessions are active as config.toml allows.
-            NotFound: There is no such parent.
-            InvalidInput: The id, name, a tag or the metadata cannot be what was given.
+            NotFound: There is no such parent or template, or a file of the template's is missing.
+            InvalidInput: The id, name, a tag or the metadata cannot be what was given; a variable is missing, or cannot
+                have its value. As with all errors, there is no session then.
         """
+        parent_id = parent.id if isinstance(parent, Session) else parent
+        if template is not None:
+            from sessionfs.templates import make_session  # late: most sessions are made from none
+
+            chosen = self._store.templates[template] if isinstance(template, str) else template
+            fields = {"session_id": id, "name": name, "description": description, "tags": tags, "metadata": metadata}
+            made = make_session(self._core, chosen, variables or {}, parent=parent_id, **fields)
+            return Session(made, self._store)
+        if variables:
+            raise NoTemplate(f"values for {', '.join(map(repr, variables))} were given, and no template that has them")
         session = self._core.create_session(
             session_id=id,
             name=name,
             description=description,
             tags=tags,
             metadata=metadata,
-            parent=parent.id if isinstance(parent, Session) else parent,
+            parent=parent_id,
         )
         return Session(session, self._store)
 

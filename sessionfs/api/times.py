@@ -1,13 +1,34 @@
-"""Moments in time, as callers of the API give them."""
+"""Moments in time, and how long something takes, as callers of the API give them."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sessionfs.clock import parse_any_time
+from sessionfs.errors import InvalidInput
+from sessionfs.store.config import parse_duration
 
 Time = int | str | datetime
 """Nanoseconds since the epoch; text as in ``2026-11-20`` or RFC 3339; a datetime. What names no offset is UTC."""
+
+Duration = float | str | timedelta
+"""Seconds; text as in ``"30d"`` and ``"1.5h"``; a timedelta."""
+
+
+class BadDuration(InvalidInput):
+    """It says no length of time."""
+
+
+def to_duration_ns(duration: Duration) -> int:
+    """Return *duration* in nanoseconds.
+
+    Raises:
+        BadDuration: It is none.
+    """
+    try:
+        return parse_duration(duration.total_seconds() if isinstance(duration, timedelta) else duration)
+    except (ValueError, OverflowError) as failure:
+        raise BadDuration(str(failure)) from failure
 
 
 def to_ns(time: Time | None) -> int | None:

@@ -23,7 +23,7 @@ from typing import TextIO
 from sessionfs.cli import exits
 from sessionfs.cli.arguments import Arguments, UsageError, parse, parse_globals
 from sessionfs.cli.spec import GLOBAL_OPTIONS, Option
-from sessionfs.cli.verbs import FAMILIES, MODULE_OF, import_verb
+from sessionfs.cli.verbs import FAMILIES, MODULE_OF, USUAL, import_verb
 from sessionfs.errors import Error
 
 _FIRST_OPTIONS = (*GLOBAL_OPTIONS, Option("--version", "Print the version"))
@@ -129,7 +129,8 @@ def _find_verb(words: list[str]) -> tuple[str, list[str]]:
     if name in FAMILIES:
         if not rest or rest[0] in ("-h", "--help"):
             return name, rest
-        name, rest = f"{name} {rest[0]}", rest[1:]
+        second = f"{name} {rest[0]}"
+        name, rest = (USUAL[name], rest) if name in USUAL and second not in MODULE_OF else (second, rest[1:])
     if name in MODULE_OF:
         return name, rest
     raise UsageError(f"there is no verb {name!r}{_nearest(name)}")

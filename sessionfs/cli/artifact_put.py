@@ -68,7 +68,9 @@ def _put(call: Call, arguments: Arguments) -> None:
     if "if_match" in attributes and (len(sources) > 1 or sources[0].is_directory):
         raise UsageError("--if-match is for a single file")
     with call.open_store() as store:
-        _check_outside(sources, store.path)
+        for source in sources:
+            if source.is_directory:
+                check_outside(source.path, store.path)
         session = call.session(store, arguments.text("SESSION"))
         with session.operation(), call.progress("storing", _total_bytes(call, sources), in_bytes=True) as progress:
             stored: list[Artifact] = []
@@ -134,16 +136,18 @@ def _target(path: str, name: str | None, *, is_directory: bool) -> str:
     return (name + own_name).rstrip("/") if name.endswith("/") else name
 
 
-def _check_outside(sources: list[Source], store_path: str) -> None:
-    """Check that no directory holds the store or a mount: it would be put into itself, and grow while it is read."""
+def check_outside(directory: str, store_path: str) -> None:
+    """Check that *directory* holds neither the store nor a mount: it would be put into itself, and grow meanwhile.
+
+    Raises:
+        UsageError: It does.
+    """
     from sessionfs.mount.table import list_mounts
 
-    places = [os.path.realpath(store_path), *(mount.mountpoint for mount in list_mounts())]
-    for source in sources:
-        path = os.path.realpath(source.path) if source.is_directory else None
-        for place in places:
-            if path is not None and os.path.commonpath((path, place)) == path:
-                raise UsageError(f"{source.path} holds {place}, the store or a mount; put what is beside it: *")
+    path = os.path.realpath(directory)
+    for place in (os.path.realpath(store_path), *(mount.mountpoint for mount in list_mounts())):
+        if os.path.commonpath((path, place)) == path:
+            raise UsageError(f"{directory} holds {place}, the store or a mount; name what is beside it")
 
 
 def _put_one(

@@ -61,6 +61,14 @@ class Call:
 
     # The store
 
+    def elsewhere(self, path: str) -> Call:
+        """Return the same call, for the store at *path*."""
+        import copy
+
+        other = copy.copy(self)
+        other._store_option = path
+        return other
+
     def store_path(self) -> str:
         """Return where the store is: --store, $SESSIONFS_STORE, the nearest .sessionfs, the user's data directory."""
         if self._store_option is not None:

@@ -46,6 +46,10 @@ __sessionfs_keys() {
     "${COMP_WORDS[0]}" "${store[@]}" state list "$session" 2>/dev/null | cut -f1
 }
 
+__sessionfs_templates() {
+    "${COMP_WORDS[0]}" "${store[@]}" template list 2>/dev/null | cut -f1
+}
+
 __sessionfs_offer() {
     case $1 in
     =*) __sessionfs_matching "$cur" < <(tr ',' '\n' <<<"${1#=}") ;;
@@ -54,6 +58,7 @@ __sessionfs_offer() {
     session) __sessionfs_matching "$cur" < <(__sessionfs_sessions) ;;
     artifact) compopt -o nospace && __sessionfs_matching "$cur" < <(__sessionfs_artifacts) ;;
     key) __sessionfs_matching "$cur" < <(__sessionfs_keys) ;;
+    template) __sessionfs_matching "$cur" < <(__sessionfs_templates) ;;
     esac
 }
 

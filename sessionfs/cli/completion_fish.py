@@ -14,6 +14,7 @@ _ACTIONS = {
     "session": "(__sessionfs_sessions)",
     "artifact": "(__sessionfs_artifacts)",
     "key": "(__sessionfs_keys)",
+    "template": "(__sessionfs_ask template list | cut -f1)",
     "directory": "(__fish_complete_directories (commandline -ct))",
 }
 

@@ -14,6 +14,7 @@ _ACTIONS = {
     "session": "__sessionfs_sessions",
     "artifact": "__sessionfs_artifacts",
     "key": "__sessionfs_keys",
+    "template": "__sessionfs_templates",
     "file": "_files",
     "directory": "_files -/",
 }
@@ -37,6 +38,12 @@ __sessionfs_sessions() {
         found+=("${id}:${name}")
     done
     _describe session found
+}
+
+__sessionfs_templates() {
+    local -a found
+    found=(${(f)"$(__sessionfs_ask template list | cut -f1)"})
+    _describe template found
 }
 
 __sessionfs_artifacts() {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 
 from sessionfs.errors import Conflict, Corrupt, Denied, Error, InvalidInput, NotFound, Unsupported
+from sessionfs.shown import printable as printable
 
 YES = 0
 NO = 1
@@ -68,19 +68,3 @@ def message_of(failure: Error | OSError) -> str:
     if failure.filename is None:
         return reason
     return f"{printable(os.fsdecode(failure.filename))}: {reason}"
-
-
-# What would break a line or drive the terminal, and what UTF-8 cannot encode.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-
-
-def printable(text: str) -> str:
-    r"""Return *text* as one line of valid Unicode: stray bytes and control characters as ``\xHH``."""
-    return text if text.isascii() and text.isprintable() else _UNPRINTABLE.sub(_escape, text)
-
-
-def _escape(match: re.Match[str]) -> str:
-    code = ord(match.group())
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as os.fsdecode gives it
-        code -= 0xDC00
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -40,6 +40,7 @@ def _repack(call: Call, arguments: Arguments) -> None:
         return
     call.out.line("packed", done.object_count, done.size)
     call.out.line("packs", done.pack_count, done.merged_count)
+    call.out.line("sessions", done.session_count, done.session_size)
     if done.damaged_count:
         call.say(f"sessionfs: repack: {done.damaged_count} objects are damaged and were left alone: see sessionfs fsck")
 
@@ -80,9 +81,10 @@ VERBS = {
     ),
     "repack": Verb(
         _repack,
-        about="Puts objects of up to 64 KiB into packs: a store of many small artifacts is then quicker to copy, and "
-        "takes less of the disk. The store may be in use. Prints how many objects were packed, and their bytes; then "
-        "how many packs were made, and how many smaller ones are in them now.",
+        about="Puts objects of up to 64 KiB into packs, and the logs of archived sessions on shelves: a store of many "
+        "small artifacts is then quicker to copy, and takes less of the disk. The store may be in use. Prints how many "
+        "objects were packed, and their bytes; how many packs were made, and how many smaller ones are in them now; "
+        "how many sessions were put on a shelf, and their bytes.",
         options=(Option("--dry-run", "Only count"),),
         examples=(("repack", "packs what is small"),),
         exits={5: "Another gc or repack is at work."},

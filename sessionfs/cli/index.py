@@ -8,7 +8,7 @@ from typing import Any
 from sessionfs.cli.arguments import Arguments
 from sessionfs.cli.call import Call
 from sessionfs.cli.exits import NO
-from sessionfs.cli.spec import Verb
+from sessionfs.cli.spec import Option, Verb
 from sessionfs.cli.tables import human_size, human_time
 
 _SHOWN: dict[str, Callable[[Any], str]] = {
@@ -20,39 +20,52 @@ _SHOWN: dict[str, Callable[[Any], str]] = {
 
 def _status(call: Call, arguments: Arguments) -> int | None:
     with call.open_store() as store:
-        standing = store.index.standing()
+        standing = store.texts.standing() if arguments.flag("text") else store.index.standing()
     call.out.details(standing.to_dict(), _SHOWN)
     return None if standing.is_there else NO
 
 
 def _rebuild(call: Call, arguments: Arguments) -> None:
-    with call.open_store() as store, call.progress("reading logs", in_bytes=True) as progress:
-        store.index.rebuild(progress.reach)
+    is_text = arguments.flag("text")
+    label = "reading contents" if is_text else "reading logs"
+    with call.open_store() as store, call.progress(label, in_bytes=True) as progress:
+        (store.texts if is_text else store.index).rebuild(progress.reach)
 
 
 def _drop(call: Call, arguments: Arguments) -> int | None:
     with call.open_store() as store:
-        return None if store.index.drop() else NO
+        was_there = store.texts.drop()
+        if not arguments.flag("text"):
+            was_there = store.index.drop() or was_there
+    return None if was_there else NO
 
 
 _ABOUT = "The index is what find answers from. It is made of the logs alone, and kept up to date by whoever asks."
+_TEXT = Option("--text", "The words of contents, which search answers from")
 
 VERBS = {
     "index status": Verb(
         _status,
         about=f"{_ABOUT} One line per field: where it is (in the store, or where that may only be read in your cache "
         "directory), what it holds, and how many sessions have moved since it was used last.",
-        examples=(("index status", "where it is and how large"),),
+        options=(_TEXT,),
+        examples=(
+            ("index status", "where it is and how large"),
+            ("index status --text", "how many contents were read for search"),
+        ),
         exits={1: "There is none yet."},
     ),
     "index rebuild": Verb(
         _rebuild,
         about=f"{_ABOUT} It is rebuilt by itself when it is missing, damaged or of another version of sessionfs.",
-        examples=(("index rebuild", "reads every log again"),),
+        options=(_TEXT,),
+        examples=(("index rebuild", "reads every log again"), ("index rebuild --text", "reads every content again")),
     ),
     "index drop": Verb(
         _drop,
-        about=f"{_ABOUT} Removing it costs time, never data.",
+        about=f"{_ABOUT} Removing it costs time, never data. The words of contents, which search answers from, are "
+        "removed too.",
+        options=(Option("--text", "Only these"),),
         examples=(("index drop", "frees its space until somebody searches again"),),
         exits={1: "There was none."},
     ),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 NAME = "standard output"
 
-_COLOURS = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "dim": "2"}
+_COLOURS = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "dim": "2", "magenta": "35", "match": "1;31"}
 
 
 class Output:
@@ -90,6 +90,11 @@ class Output:
         """Return *text* in a colour, where there are colours."""
         return f"\x1b[{_COLOURS[name]}m{text}\x1b[0m" if self._has_colours and name else text
 
+    @property
+    def encoding(self) -> str:
+        """How text becomes bytes, in lower case."""
+        return (self._stream.encoding or "utf-8").lower()
+
     def flush(self) -> None:
         """Write out what is buffered."""
         try:
@@ -110,7 +115,7 @@ class Output:
 
 
 class _Bytes:
-    """The ``write`` of a binary file."""
+    """As much of a binary file as writing takes."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
@@ -118,6 +123,10 @@ class _Bytes:
     def write(self, data: bytes | memoryview) -> int:
         self._output.raw(data)
         return len(data)
+
+    def flush(self) -> None:
+        """Write out what is buffered."""
+        self._output.flush()
 
 
 def _named(failure: OSError) -> OSError:

@@ -16,6 +16,7 @@ from sessionfs.errors import InvalidInput, NotFound, from_os_error
 from sessionfs.oid import ObjectId, is_oid, is_oid_prefix
 from sessionfs.store.content import open_objects, read_config
 from sessionfs.store.layout import Layout, check_format
+from sessionfs.store.shelf_disk import ShelfDisk
 from sessionfs.store.synced import Synced
 
 if TYPE_CHECKING:
@@ -35,9 +36,10 @@ class Plumbing:
         self.layout = Layout(os.path.abspath(call.store_path()))
         check_format(self.layout.root)
         self.config = read_config(self.layout.config)
-        self.disk = disk_at(self.layout.root)
-        self.unsynced = Unsynced(self.disk)
-        self.objects = open_objects(self.layout, self.config, self.disk, self.unsynced)
+        below = disk_at(self.layout.root)
+        self.disk = ShelfDisk(below, self.layout)
+        self.unsynced = Unsynced(below)
+        self.objects = open_objects(self.layout, self.config, below, self.unsynced)
         if not Synced(self.disk, self.layout.synced, self.layout.staging).is_current():
             call.open_store().close()  # which sees what a power cut may have left
 

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sessionfs.cli.arguments import Arguments, UsageError
 from sessionfs.cli.call import Call
 from sessionfs.cli.spec import CURRENT_SESSION, Option, Verb
-from sessionfs.cli.values import DESCRIPTION, META, TAG, UNSET_META, changed_metadata, parse_metadata, text_or_none
+from sessionfs.cli.values import (
+    DESCRIPTION,
+    META,
+    SET,
+    SET_FILE,
+    TAG,
+    UNSET_META,
+    changed_metadata,
+    parse_metadata,
+    text_or_none,
+)
+
+if TYPE_CHECKING:
+    from sessionfs.api import Store
 
 
 def _create(call: Call, arguments: Arguments) -> None:
@@ -21,6 +34,7 @@ def _create(call: Call, arguments: Arguments) -> None:
             tags=arguments.texts("tag"),
             metadata=metadata,
             parent=call.session(store, parent) if parent is not None else None,
+            **_templated(call, store, arguments),
         )
         if arguments.flag("use"):
             store.sessions.use(session)
@@ -29,6 +43,19 @@ def _create(call: Call, arguments: Arguments) -> None:
         call.out.document(record)
     else:
         call.out.line(record["id"])
+
+
+def _templated(call: Call, store: Store, arguments: Arguments) -> dict[str, Any]:
+    """Return the template that is named, with the values of its variables."""
+    name = arguments.maybe("template")
+    if name is None:
+        if arguments.flag("set") or arguments.flag("set-file"):
+            raise UsageError("--set and --set-file are for the variables of a template: name one with --template")
+        return {}
+    from sessionfs.cli.template import read_variables, templates_of
+
+    template = templates_of(call, store)[name]
+    return {"template": template, "variables": read_variables(call, template, arguments)}
 
 
 def _update(call: Call, arguments: Arguments) -> None:
@@ -67,13 +94,21 @@ VERBS = {
             TAG,
             META,
             Option("--parent", "The session it comes from", metavar="SESSION", complete="session"),
+            Option("--template", "What it begins with; see template list", metavar="TEMPLATE", complete="template"),
+            SET,
+            SET_FILE,
             Option("--use", "Make it the current session"),
         ),
         examples=(
             ("session create --name Q4 --tag sales --meta region=north --meta year=2026", "prints the new id"),
             ("session create --id q4-charts --parent q4", "a child, with an id of one's own"),
+            ("session create --template ml_training --set name=run7", "with artifacts and state to begin with"),
         ),
-        exits={3: "The parent is not here.", 5: "The id is taken, or limits.max_sessions is reached."},
+        exits={
+            2: "A variable is missing, or cannot have its value; or usage.",
+            3: "The parent, the template or one of its files is not here.",
+            5: "The id is taken, or a limit is reached.",
+        },
     ),
     "session update": Verb(
         _update,

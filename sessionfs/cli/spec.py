@@ -19,7 +19,7 @@ class Positional:
     """One argument that is told by its place.
 
     ``count`` is ``1``, ``?`` (may be missing), ``*`` or ``+``. ``complete`` says what a shell offers for it:
-    ``session``, ``artifact``, ``key``, ``file``, ``directory`` or nothing.
+    ``session``, ``artifact``, ``key``, ``template``, ``file``, ``directory`` or nothing.
     """
 
     __slots__ = ("choices", "complete", "count", "help", "name")

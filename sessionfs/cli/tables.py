@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sessionfs.cli.exits import printable
+from sessionfs.shown import human_size as human_size
+from sessionfs.shown import human_time as human_time
+from sessionfs.shown import printable
 
 Colour = Callable[[str, str], str]
 
 STATUS_COLOURS = {"active": "green", "suspended": "yellow", "failed": "red", "archived": "dim"}
-
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 class Column:
@@ -64,31 +64,16 @@ def plain(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def human_size(size: int) -> str:
-    """Return ``9 B``, ``12.3 KiB``."""
-    number = float(size)
-    unit = 0
-    while number >= 1024 and unit < len(_UNITS) - 1:
-        number /= 1024
-        unit += 1
-    return f"{size} B" if unit == 0 else f"{number:.1f} {_UNITS[unit]}"
-
-
-def human_time(text: str) -> str:
-    """Return ``2026-11-20 22:44:01`` for RFC 3339, still in UTC."""
-    return text[:19].replace("T", " ")
-
-
 def format_table(columns: Sequence[Column], records: list[dict[str, Any]], colour: Colour) -> str:
     """Return *records* as lines with a header; the last column is not padded."""
     rows = [[column.header for column in columns]]
     rows += [[column.shown(record) for column in columns] for record in records]
-    widths = [max(_width(row[index]) for row in rows) for index in range(len(columns))]
+    widths = [max(text_width(row[index]) for row in rows) for index in range(len(columns))]
     lines = []
     for number, row in enumerate(rows):
         cells = []
         for index, (column, text) in enumerate(zip(columns, row, strict=True)):
-            padding = " " * (widths[index] - _width(text))
+            padding = " " * (widths[index] - text_width(text))
             name = "bold" if number == 0 else column.colours.get(text, "")
             painted = colour(name, text)
             cells.append(padding + painted if column.right else painted + padding)
@@ -96,7 +81,7 @@ def format_table(columns: Sequence[Column], records: list[dict[str, Any]], colou
     return "".join(lines)
 
 
-def _width(text: str) -> int:
+def text_width(text: str) -> int:
     """Return how many places *text* takes on a terminal."""
     if text.isascii():
         return len(text)

@@ -15,6 +15,10 @@ META = Option(
 )
 UNSET_META = Option("--unset-meta", "Take metadata away; may be repeated", metavar="K", repeat=True)
 DESCRIPTION = Option("--description", "What it is, in a sentence", metavar="TEXT")
+SET = Option("--set", "Give a variable of the template a value; may be repeated", metavar="NAME=VALUE", repeat=True)
+SET_FILE = Option(
+    "--set-file", "Likewise, the text in a file; - is standard input; may be repeated", metavar="NAME=FILE", repeat=True
+)
 
 
 def parse_metadata(pairs: Iterable[str]) -> dict[str, Any]:

@@ -22,6 +22,10 @@ TABLE = (
     ("Stores", "systemd-unit", "systemd_unit", "Print a systemd unit that mounts at login"),
     ("Stores", "completion", "completion", "Print a shell's completion script"),
     ("Sessions", "session create", "session_change", "Create a session and print its id"),
+    ("Sessions", "template list", "template", "List what sessions can be made from"),
+    ("Sessions", "template show", "template", "Show a template and its variables"),
+    ("Sessions", "template check", "template", "Check a template without making a session"),
+    ("Sessions", "template new", "template", "Make a template from a session"),
     ("Sessions", "session list", "session_list", "List sessions"),
     ("Sessions", "session show", "session_list", "Show all there is to know about a session"),
     (
@@ -36,6 +40,7 @@ TABLE = (
     ("Sessions", "session complete", "session_move", "End a session well"),
     ("Sessions", "session fail", "session_move", "End a session badly, with a reason"),
     ("Sessions", "session archive", "session_move", "Put a finished session away"),
+    ("Sessions", "session configure", "session_configure", "Set limits, a timeout or rules of retention of a session"),
     ("Sessions", "session delete", "session_move", "Move a session to the trash"),
     ("Artifacts", "collect", "collect", "Take what happens in a directory into a session"),
     ("Artifacts", "artifact put", "artifact_put", "Store files, directories or standard input"),
@@ -49,9 +54,17 @@ TABLE = (
     ("Artifacts", "artifact tag", "artifact_change", "Add and remove tags of artifacts"),
     ("Artifacts", "artifact set", "artifact_change", "Change type, mime type, description or metadata"),
     ("Finding", "find", "find", "Find artifacts or sessions by what they are"),
+    ("Finding", "ui", "ui", "Browse the store in the terminal"),
+    ("Finding", "grep", "grep", "Search contents for a regular expression"),
+    ("Finding", "search", "search", "Find artifacts, sessions and events by the words in them"),
     ("Finding", "index status", "index", "Show where the index is and what it holds"),
     ("Finding", "index rebuild", "index", "Make the index anew"),
     ("Finding", "index drop", "index", "Remove the index"),
+    ("Analytics", "stats", "stats", "Count sessions, artifacts and events: how many, how large, how long"),
+    ("Analytics", "patterns", "patterns", "Show what tools and agents did, and what went wrong"),
+    ("Analytics", "timeline", "timeline", "Show what a session did, against time"),
+    ("Analytics", "tree", "tree", "Show parents and children"),
+    ("Analytics", "du", "du", "Show where the space is"),
     ("State", "state get", "state", "Print a value"),
     ("State", "state set", "state", "Set a value"),
     ("State", "state rm", "state", "Delete keys"),
@@ -79,9 +92,26 @@ TABLE = (
     ("Upkeep", "fsck", "fsck", "Verify every object, log and reference, and repair them"),
     ("Upkeep", "gc", "gc", "Move what nothing needs to the trash, and delete what was there long enough"),
     ("Upkeep", "repack", "gc", "Put many small objects into few large files"),
+    ("Upkeep", "prune", "prune", "Give up old versions of a session's artifacts"),
+    ("Upkeep", "pin", "pins", "Keep a session or an artifact, whatever the rules say"),
+    ("Upkeep", "unpin", "pins", "Let the rules decide again"),
+    ("Upkeep", "pins", "pins", "List what is pinned"),
+    ("Upkeep", "retention plan", "retention", "Show what the rules of retention ask for, with reasons"),
+    ("Upkeep", "retention run", "retention", "Suspend, archive, delete and prune what the rules ask for"),
     ("Upkeep", "trash list", "trash", "List what is in the trash"),
     ("Upkeep", "trash restore", "trash", "Take something out of the trash again"),
     ("Upkeep", "trash empty", "trash", "Delete what is in the trash, for good"),
+    ("Copies", "backup create", "backup", "Make a backup of the store, or bring it up to date"),
+    ("Copies", "backup verify", "backup", "Read all of a backup, and name what is damaged"),
+    ("Copies", "backup restore", "backup", "Make the store again from a backup, or bring sessions back from it"),
+    ("Copies", "clone", "bring", "Make a store with all that another one has"),
+    ("Copies", "fetch", "bring", "Bring sessions from another store into this one"),
+    ("Copies", "push", "bring", "Bring sessions from this store into another one"),
+    ("Copies", "bundle create", "bundle", "Write sessions into one file"),
+    ("Copies", "bundle verify", "bundle", "Check a bundle, and list what it holds"),
+    ("Copies", "bundle unbundle", "bundle", "Take sessions over from a bundle"),
+    ("Copies", "export", "export", "Write a session out as ordinary files, or a tar archive"),
+    ("Copies", "import", "export", "Make a session of ordinary files, or of an export"),
     ("Plumbing", "hash-object", "hash_object", "Print the id of content, and store it with -w"),
     ("Plumbing", "cat-file", "cat_file", "Print an object's type, size or content"),
     ("Plumbing", "ls-tree", "ls_tree", "List a tree object"),
@@ -93,19 +123,29 @@ TABLE = (
     ("Plumbing", "log-head", "verify_log", "Print the heads of logs, to keep elsewhere"),
 )
 
-GROUPS = ("Stores", "Sessions", "Artifacts", "Finding", "State", "Hooks", "Events", "History", "Upkeep", "Plumbing")
+GROUPS = (
+    "Stores", "Sessions", "Artifacts", "Finding", "Analytics", "State", "Hooks", "Events", "History", "Upkeep",
+    "Copies", "Plumbing",
+)  # fmt: skip
 
 MODULE_OF = {name: module for _, name, module, _ in TABLE}
 ABOUT = {name: about for _, name, _, about in TABLE}
 FAMILIES = {
     "session": "Create, list, change, end and delete sessions",
+    "template": "List, show, check and make what sessions can be made from",
     "artifact": "Store, read, list and change artifacts",
     "index": "Look at, rebuild and remove what find answers from",
     "state": "Get, set, list and delete keys of a session's state",
+    "backup": "Make backups, check them, and restore from them; backup DEST is backup create DEST",
+    "bundle": "Write sessions into one file, check it, and take them over from it",
     "trash": "List, take back and delete what was deleted",
+    "retention": "Show and do what the rules of retention ask for",
     "hooks": "List, try, enable and disable what is called before and after changes",
 }
 """The first words of verbs that have two."""
+
+USUAL = {"backup": "backup create"}
+"""What a first word stands for when none of its second words follows: ``backup DEST``."""
 
 
 def import_verb(name: str) -> Verb:

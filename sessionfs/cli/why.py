@@ -6,12 +6,11 @@ from sessionfs.artifacts import text_of
 from sessionfs.cli.arguments import Arguments
 from sessionfs.cli.artifact_list import tree_path
 from sessionfs.cli.call import Call
-from sessionfs.cli.event_lines import human_duration
 from sessionfs.cli.exits import printable
 from sessionfs.cli.spec import ARTIFACT, READ_SESSION, Verb
-from sessionfs.cli.tables import human_time
 from sessionfs.events.callers import DURATION, ERROR_TYPE
 from sessionfs.events.provenance import Step, Work, trace
+from sessionfs.shown import human_duration, human_time
 
 _NOUNS = {"tool.invoked": "tool", "agent.executed": "agent", "workflow.completed": "workflow"}
 

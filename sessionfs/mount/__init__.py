@@ -23,7 +23,7 @@
 ``directories``    the live tree: directories
 ``files``          the live tree: files, staged until they become versions
 ``file_handles``   the live tree: open files
-``xattrs``         extended attributes as readings of metadata; ``session_xattrs`` those of sessions
+``session_xattrs`` extended attributes of sessions (those of artifacts are in :mod:`sessionfs.store.xattrs`)
 ``changes``        what other processes do, and telling the kernel
 
 How they hang together: the kernel asks ``operations``, which finds an inode by its number, lets it read what other

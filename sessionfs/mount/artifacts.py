@@ -19,7 +19,6 @@ from pyfuse3 import EntryAttributes
 from sessionfs.artifacts import Node, mime
 from sessionfs.artifacts.names import MAX_NAME_BYTES, NameTooLong
 from sessionfs.clock import NS_PER_SECOND, parse_time
-from sessionfs.mount import xattrs
 from sessionfs.mount.handles import Handle
 from sessionfs.mount.inodes import (
     Caller,
@@ -28,6 +27,7 @@ from sessionfs.mount.inodes import (
     error,
 )
 from sessionfs.mount.times import NEVER, Came
+from sessionfs.store import xattrs
 
 if TYPE_CHECKING:
     from sessionfs.mount.mounted import MountedSession

@@ -64,7 +64,7 @@ class FileHandle(Handle):
             self._refused = True
             raise
         self._failed = False
-        await file.mounted.hooks.room()
+        await file.mounted.hooks.room(file.mounted.session)
 
     async def sync(self) -> None:
         await self.inode.store_version()

@@ -212,7 +212,7 @@ class ArtifactFile(ArtifactInode):
         staged = await self._stage()
         end = offset + len(data)
         if end > self.size:
-            check_artifact_size(self.mounted.store.config.max_artifact_bytes, end)
+            check_artifact_size(self.mounted.session.config.max_artifact_bytes, end)
         staged.pwrite(data, offset)
         self.size = max(self.size, end)
         self._rewritten()
@@ -250,7 +250,7 @@ class ArtifactFile(ArtifactInode):
         """Set the length in bytes, for ``open`` or for ``truncate(2)``."""
         self.mounted.check_writable()
         if size > self._shown_size():
-            check_artifact_size(self.mounted.store.config.max_artifact_bytes, size)
+            check_artifact_size(self.mounted.session.config.max_artifact_bytes, size)
         staged = await self._stage(empty=size == 0)
         staged.truncate(size)
         self.size = size
@@ -322,7 +322,7 @@ class ArtifactFile(ArtifactInode):
                 self._record_pending()
                 return
             stored = await self._finish()
-            if not self.mounted.hooks.are_at("artifact.store"):
+            if not self.mounted.hooks.are_at("artifact.store", self.mounted.session):
                 # From here on without awaits: the tree and the record change together.
                 self.mounted.refresh()
                 path = self.path

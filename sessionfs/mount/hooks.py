@@ -12,6 +12,7 @@ context that it gets; there the verb gets the answer that is ready.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
@@ -61,11 +62,11 @@ class MountHooks:
 
     # The store's side
 
-    def at(self, point: str) -> PointHooks | None:
+    def at(self, point: str, session: Session | None = None) -> PointHooks | None:
         """Return the answer that is ready; without one, hooks are asked where we are, and the loop waits."""
         if self._ready is not None:
             return self._ready
-        at = self._hooks.at(point)
+        at = self._hooks.at(point, session)
         return None if at is None else _Unready(self, at)
 
     # The handlers' side
@@ -77,12 +78,12 @@ class MountHooks:
 
     @property
     def watch_reads(self) -> bool:
-        """Whether somebody has to be asked or told when content is read."""
-        return "artifact.retrieve" in self._hooks.points()
+        """Whether somebody has to be asked or told when content is read: hooks of templates can be at any point."""
+        return "artifact.retrieve" in self._hooks.points() or os.path.exists(self._hooks.store.layout.templates)
 
-    def are_at(self, point: str) -> bool:
-        """Say whether there are hooks at *point*."""
-        return self._hooks.at(point) is not None
+    def are_at(self, point: str, session: Session) -> bool:
+        """Say whether there are hooks at *point*, for *session*."""
+        return self._hooks.at(point, session) is not None
 
     async def ask(
         self, session: Session | None, point: str, describe: Describe, *, keeps_name: bool = False
@@ -101,7 +102,7 @@ class MountHooks:
             HookVeto, HookFailed: It must not be done.
             Error: What *describe* raises.
         """
-        at = self._hooks.at(point)
+        at = self._hooks.at(point, session)
         if at is None:
             return NO_HOOKS
         action = describe()
@@ -118,9 +119,9 @@ class MountHooks:
             raise refusal
         return Asked(self, at, session, answer)
 
-    async def room(self) -> None:
+    async def room(self, session: Session) -> None:
         """Wait while hooks have to be told of very much. Nothing is locked in the kernel meanwhile."""
-        while self._waiting > _MOST_WAITING and self._hooks.at("artifact.store") is not None:
+        while self._waiting > _MOST_WAITING and self.are_at("artifact.store", session):
             self._has_room = trio.Event()
             let_others_read()
             await self._has_room.wait()

@@ -69,7 +69,7 @@ class MountedSession:
             HookVeto, HookFailed: It must not be done.
             NoSuchSession: The session was deleted.
         """
-        if not self.hooks.are_at(point):
+        if not self.hooks.are_at(point, self.session):
             return NO_HOOKS
         asked = await self.hooks.ask(self.session, point, describe, keeps_name=keeps_name)
         self.refresh()

@@ -36,9 +36,9 @@ from sessionfs.mount.inodes import Caller, Inode, known_seconds
 from sessionfs.mount.loop import in_worker
 from sessionfs.mount.stats import kind_of
 from sessionfs.mount.view import View
-from sessionfs.mount.xattrs import USER
 from sessionfs.sessions import BadTransition
 from sessionfs.store.operation import follow
+from sessionfs.store.xattrs import USER
 
 log = logging.getLogger(__name__)
 
@@ -395,7 +395,11 @@ class Operations(pyfuse3.Operations):
 
     @answered
     async def statfs(self, ctx: RequestContext) -> StatvfsData:
-        below = os.statvfs(self._view.store.path)
+        try:
+            below = os.statvfs(self._view.store.path)
+        except OSError as failure:
+            # The store has gone. That is logged where something is lost by it, and not each time that somebody looks.
+            raise FUSEError(errno.EIO) from failure
         shown = StatvfsData()
         for field in ("f_bsize", "f_frsize", "f_blocks", "f_bfree", "f_bavail", "f_files", "f_ffree", "f_favail"):
             setattr(shown, field, getattr(below, field))

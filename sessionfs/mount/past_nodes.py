@@ -10,7 +10,6 @@ from pyfuse3 import EntryAttributes
 
 from sessionfs.artifacts import Directory, Node, NoSuchArtifact
 from sessionfs.log import Position
-from sessionfs.mount import xattrs
 from sessionfs.mount.artifacts import decode_name
 from sessionfs.mount.handles import BytesHandle, Handle
 from sessionfs.mount.inodes import (
@@ -25,6 +24,7 @@ from sessionfs.mount.inodes import (
 )
 from sessionfs.mount.namespace import virtual_number
 from sessionfs.mount.read_only import ContentHandle, ReadOnly, check_reads_only, note_retrieved
+from sessionfs.store import xattrs
 from sessionfs.travel import View, view_at
 
 if TYPE_CHECKING:

@@ -69,7 +69,7 @@ class SessionDirectory(OfSessionFolder):
     @property
     def must_load(self) -> bool:  # type: ignore[override]
         session = self.mounted.session
-        if not session.is_loaded and not self.view.hooks.are_at("session.load"):
+        if not session.is_loaded and not self.view.hooks.are_at("session.load", session):
             session.is_loaded = True
         return not session.is_loaded
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from sessionfs.clock import format_time
-from sessionfs.mount.xattrs import (
+from sessionfs.sessions import SessionInfo
+from sessionfs.store.xattrs import (
     OWN,
     DerivedXattr,
     NoSuchXattr,
@@ -15,7 +16,6 @@ from sessionfs.mount.xattrs import (
     parse_tags,
     parse_text,
 )
-from sessionfs.sessions import SessionInfo
 
 _SETTABLE: dict[bytes, tuple[str, Callable[[SessionInfo], str | None], Callable[[str], Any], Any]] = {
     OWN + b"name": ("name", lambda info: info.name, str, None),

@@ -7,7 +7,7 @@ import pytest
 FIELDS = {
     "id", "name", "description", "tags", "metadata", "parent", "status", "reason", "created_by", "created_at",
     "updated_at", "started_at", "ended_at", "artifact_count", "size", "stored_size", "event_count", "state_count",
-    "damage",
+    "damage", "template",
 }  # fmt: skip
 
 

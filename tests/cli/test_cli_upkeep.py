@@ -91,6 +91,6 @@ def test_a_deleted_session_comes_back(filled):
 def test_repack(filled):
     count = filled.ok("repack", "--dry-run", "--json").json["object_count"]
     assert count > 2 and filled.ok("repack").lines[0].startswith(f"packed\t{count}\t")
-    assert filled.ok("repack").lines == ["packed\t0\t0", "packs\t0\t0"]
+    assert filled.ok("repack").lines == ["packed\t0\t0", "packs\t0\t0", "sessions\t0\t0"]
     assert filled.ok("artifact", "cat", "@", "report.txt").out == "all is well\n" * 3
     assert filled.ok("fsck").out == ""

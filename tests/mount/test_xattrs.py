@@ -10,7 +10,7 @@ import pytest
 from servers import Mount, fails_with, run
 
 from sessionfs.errors import Denied, Error, NotFound
-from sessionfs.mount import xattrs
+from sessionfs.store import xattrs
 
 
 class Thing:

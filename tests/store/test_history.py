@@ -346,3 +346,15 @@ def test_a_fork_knows_the_versions_from_before_it_began(session):
     session.delete()
     again = sessionfs.open(session.store.path, background_sync=False).sessions["child"]
     assert numbers(again, "a") == expected[2:]
+
+
+def test_times_of_directories_are_no_changes_of_an_operation_that_did_something_else(session):
+    session.artifacts.put("d/a", b"")
+    session.artifacts.put("d/b", b"")
+    session.artifacts.delete("d/a")
+    session.undo()
+    (undone, *_) = session.operations()
+    assert kinds(undone) == {"d/a": "added"}
+    session.artifacts.update("d", mtime_ns=5)
+    (touched, *_) = session.operations()
+    assert kinds(touched) == {"d": "modified"}

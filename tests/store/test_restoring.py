@@ -554,3 +554,22 @@ def test_the_readmes_example(store, session, capsys):
     assert texts(session) == {"report.txt": "before", "data/big.csv": "1", "idea.txt": "Sell umbrellas.\n"}
     assert names["idea"].name == "An idea" and names["merged"].conflicts == ()
     assert "'idea.txt'" in capsys.readouterr().out
+
+
+def test_only_the_newest_automatic_checkpoints_are_kept(tmp_path):
+    store = sessionfs.open(tmp_path / "s", create=True, background_sync=False)
+    (tmp_path / "s/config.toml").write_text("[retention]\nkeep_automatic_checkpoints = 3\n")
+    store = sessionfs.open(tmp_path / "s", background_sync=False)
+    session = store.sessions.create(id="one")
+    session.artifacts.put("a", b"1")
+    session.checkpoints.create("before-undo-2", at=0)  # somebody's own, of another moment than the name says
+    session.checkpoints.create("mine")
+    made = []
+    for number in range(6):
+        session.artifacts.put("a", b"%d" % number)
+        made.append((session.undo() if number % 2 else session.restore("mine")).checkpoint)
+    names = {checkpoint.name for checkpoint in session.checkpoints.values()}
+    assert names == {"mine", "before-undo-2", *made[-3:]}
+    assert sorted(path.name for path in (tmp_path / "s/sessions/one/refs").iterdir()) == sorted(names)
+    number = int(made[0].rpartition("-")[2])
+    assert session.at(number - 1).artifacts["a"].read_bytes() == b"0"

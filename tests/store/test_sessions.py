@@ -63,7 +63,7 @@ def test_a_store_is_not_made_where_something_else_is(tmp_path, path):
 
 def test_a_new_store_is_as_the_design_draws_it(path):
     assert sorted(os.listdir(path)) == sorted(
-        ["format", "config.toml", "sessions", "objects", "changed", "hooks", "synced", "tmp", "trash", "locks"]
+        ["format", "id", "config.toml", "sessions", "objects", "changed", "hooks", "synced", "tmp", "trash", "locks"]
     )
     assert sorted(os.listdir(f"{path}/objects")) == [f"{number:02x}" for number in range(256)]
     assert os.listdir(f"{path}/tmp") == []
