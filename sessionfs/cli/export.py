@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from sessionfs.cli.arguments import Arguments, UsageError
 from sessionfs.cli.artifact_put import check_outside
 from sessionfs.cli.call import Call
 from sessionfs.cli.exits import printable
 from sessionfs.cli.spec import READ_SESSION, Option, Positional, Verb
-from sessionfs.cli.values import DESCRIPTION, META, TAG, parse_metadata, text_or_none
+from sessionfs.cli.values import DESCRIPTION, META, TAG, given_fields
 
 _STREAM = "-"
 _FORMATS = ("directory", "tar", "tar.gz", "tar.bz2", "tar.xz", "tar.lz4")
@@ -56,14 +56,7 @@ def _check_beside(place: str | None, store_path: str) -> None:
 
 def _import(call: Call, arguments: Arguments) -> None:
     source = arguments.text("SOURCE")
-    fields: dict[str, Any] = {}
-    for field in ("name", "description"):
-        if arguments.flag(field):
-            fields[field] = text_or_none(arguments.maybe(field))
-    if arguments.flag("tag"):
-        fields["tags"] = arguments.texts("tag")
-    if arguments.flag("meta"):
-        fields["metadata"] = parse_metadata(arguments.texts("meta"))
+    fields = given_fields(arguments)
     with call.open_store() as store, call.progress("importing", in_bytes=True) as progress:
         place = call.input_bytes() if source == _STREAM else call.path(source)
         if isinstance(place, str) and os.path.isdir(place):

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sessionfs.cli import exits
 from sessionfs.cli.arguments import Arguments, UsageError
 from sessionfs.cli.call import Call
 from sessionfs.cli.restore import write_changes
 from sessionfs.cli.spec import READ_SESSION, SESSION, Option, Positional, Verb
-from sessionfs.cli.values import DESCRIPTION, META, TAG, parse_metadata, text_or_none
+from sessionfs.cli.values import DESCRIPTION, META, TAG, given_fields
 
 
 def _fork(call: Call, arguments: Arguments) -> None:
-    fields: dict[str, Any] = {}
-    for field in ("name", "description"):
-        if arguments.flag(field):
-            fields[field] = text_or_none(arguments.maybe(field))
-    if arguments.flag("tag"):
-        fields["tags"] = arguments.texts("tag")
-    if arguments.flag("meta"):
-        fields["metadata"] = parse_metadata(arguments.texts("meta"))
+    fields = given_fields(arguments)
     with call.open_store() as store:
         parent, moment = call.moment(store, arguments.text("SESSION"))
         named = arguments.maybe("at")

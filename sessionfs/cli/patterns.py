@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from sessionfs.cli.arguments import Arguments
 from sessionfs.cli.call import Call
 from sessionfs.cli.drawing import fit, signs_of
-from sessionfs.cli.report_file import HTML, write_report
+from sessionfs.cli.report_file import HTML
 from sessionfs.cli.spec import Option, Verb
-from sessionfs.cli.stats import QUERY, refresh
+from sessionfs.cli.stats import QUERY, answer
 from sessionfs.cli.tables import STATUS_COLOURS, Column, human_size, human_time
 from sessionfs.shown import human_duration
 
@@ -69,20 +69,7 @@ _BUSIEST = (
 
 
 def _patterns(call: Call, arguments: Arguments) -> None:
-    query = " ".join(arguments.texts("QUERY"))
-    with call.open_store() as store:
-        refresh(call, store)
-        file = arguments.maybe("html")
-        if file is not None:
-            write_report(call, file, store.report(query))
-            return
-        patterns = store.patterns(query)
-    if call.out.as_json:
-        call.out.document(patterns.to_dict())
-    elif call.out.is_terminal:
-        _show(call, patterns, arguments.number("limit"))
-    else:
-        _lines(call, patterns)
+    answer(call, arguments, lambda store, query: store.patterns(query), _show, _lines)
 
 
 def _show(call: Call, patterns: Patterns, limit: int | None) -> None:

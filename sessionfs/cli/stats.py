@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sessionfs.cli.arguments import Arguments
 from sessionfs.cli.call import Call
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from sessionfs.analytics.space import Sizes
     from sessionfs.analytics.stats import Stats
     from sessionfs.api import Store
+
+
+class _Told(Protocol):
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+_Numbers = TypeVar("_Numbers", bound=_Told)
 
 SHOWN = 15
 _WHOLE = "{:,}".format
@@ -33,6 +41,17 @@ _DAYS = (
 
 
 def _stats(call: Call, arguments: Arguments) -> None:
+    answer(call, arguments, lambda store, query: store.stats(query), _show, _lines)
+
+
+def answer(
+    call: Call,
+    arguments: Arguments,
+    read: Callable[[Store, str], _Numbers],
+    show: Callable[[Call, _Numbers, int | None], None],
+    write_lines: Callable[[Call, _Numbers], None],
+) -> None:
+    """Print what *read* gives for the query: by *show* for people, by *write_lines* in a pipe; or write the report."""
     query = " ".join(arguments.texts("QUERY"))
     with call.open_store() as store:
         refresh(call, store)
@@ -40,13 +59,13 @@ def _stats(call: Call, arguments: Arguments) -> None:
         if file is not None:
             write_report(call, file, store.report(query))
             return
-        stats = store.stats(query)
+        numbers = read(store, query)
     if call.out.as_json:
-        call.out.document(stats.to_dict())
+        call.out.document(numbers.to_dict())
     elif call.out.is_terminal:
-        _show(call, stats, arguments.number("limit"))
+        show(call, numbers, arguments.number("limit"))
     else:
-        _lines(call, stats)
+        write_lines(call, numbers)
 
 
 def refresh(call: Call, store: Store) -> None:

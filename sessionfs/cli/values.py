@@ -63,5 +63,18 @@ def text_or_none(text: str | None) -> str | None:
     return text or None
 
 
+def given_fields(arguments: Arguments) -> dict[str, Any]:
+    """Return the fields of a session that are given in place of those that it would begin with."""
+    fields: dict[str, Any] = {}
+    for field in ("name", "description"):
+        if arguments.flag(field):
+            fields[field] = text_or_none(arguments.maybe(field))
+    if arguments.flag("tag"):
+        fields["tags"] = arguments.texts("tag")
+    if arguments.flag("meta"):
+        fields["metadata"] = parse_metadata(arguments.texts("meta"))
+    return fields
+
+
 def _refuse(name: str) -> None:
     raise ValueError(f"JSON has no {name}")

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
+from children import children
 from thoroughness import times
 
 import sessionfs
@@ -17,24 +13,6 @@ from sessionfs.fsck import check
 
 KILLS = times(dev=10, ci=16, explore=200)
 FILES = 300
-
-# Forks once it is ready, so that each child starts at once; says what it has done.
-WORKER = """
-import itertools, os, sys, sessionfs
-from sessionfs.templates import making, writing
-for line in sys.stdin:
-    pid = os.fork()
-    if pid == 0:
-        store = sessionfs.open(sys.argv[1], background_sync=False)
-        session = store.sessions["first"]
-        os.write(1, b"%d\\n" % os.getpid())
-        for turn in itertools.count():
-            store.sessions.create(template="many", variables={"name": line.strip()})
-            store.templates.create(f"copy-{line.strip()}-{turn}", session)
-            os.write(1, b".\\n")
-    os.waitpid(pid, 0)
-    os.write(1, b"ended\\n")
-"""
 
 
 def test_a_killed_making_leaves_all_or_nothing(tmp_path):
@@ -50,21 +28,21 @@ def test_a_killed_making_leaves_all_or_nothing(tmp_path):
     whole = tree_of(store.sessions.create(id="first", template="many", variables={"name": "x"}))
     assert len(whole) == FILES
     numbers = random.Random(11)
-    worker = subprocess.Popen(
-        [sys.executable, "-c", WORKER, path],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        bufsize=1,
-        env={**os.environ, "XDG_CONFIG_HOME": str(tmp_path)},
-    )
-    try:
+    with children(
+        """
+        store = sessionfs.open(sys.argv[1], background_sync=False)
+        session = store.sessions["first"]
+        """,
+        """
+        store.sessions.create(template="many", variables={"name": word})
+        store.templates.create(f"copy-{word}-{turn}", session)
+        """,
+        path,
+        imports="from sessionfs.templates import making, writing",
+        XDG_CONFIG_HOME=str(tmp_path),
+    ) as working:
         for kill in range(KILLS):
-            kill_after(worker, kill, numbers.randrange(0, 2), numbers.uniform(0, 0.15))
-    finally:
-        worker.stdin.close()
-        worker.wait(30)
-        worker.stdout.close()
+            working.kill_one(numbers.randrange(0, 2), numbers.uniform(0, 0.15), str(kill))
     store = sessionfs.open(path, background_sync=False)
     made = list(store.sessions.values())
     for session in made:
@@ -83,15 +61,3 @@ def test_a_killed_making_leaves_all_or_nothing(tmp_path):
 def tree_of(session):
     session.core.refresh()
     return {path: node.oid for path, node in session.core.tree.walk() if node.is_file}
-
-
-def kill_after(worker, number, count, seconds):
-    """Kill the child once it has done *count* rounds, and a while has passed."""
-    worker.stdin.write(f"{number}\n")
-    pid = int(worker.stdout.readline())
-    for _ in range(count):
-        assert worker.stdout.readline() == ".\n"
-    time.sleep(seconds)  # where it hits is left to chance
-    os.kill(pid, signal.SIGKILL)
-    while worker.stdout.readline() != "ended\n":
-        pass
