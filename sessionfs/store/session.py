@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sessionfs.artifacts import Applied, Tree
-from sessionfs.clock import Clock
+from sessionfs.clock import Clock, parse_time
 from sessionfs.errors import Conflict, Corrupt, Denied, Error, InvalidInput, NotFound
 from sessionfs.log import Body, Draft, Log, NoSuchLog, Position, Record, encode_data
 from sessionfs.objects import ObjectDatabase
@@ -147,6 +147,8 @@ class Session:
             None,
         )  # next seq, offset, oid of the newest one
         self._next_snapshot_seq = _TAIL_RECORDS
+        self._saved_at = ""  # time of the last record that the newest snapshot covers; "" without one
+        self._saves_by_time = config.auto_save_interval_ns is not None
         self._writing = _Writing(self)
         self._depth = 0
         self._appended = False
@@ -379,6 +381,7 @@ class Session:
         if last.base > max(0, self._snapshot[1]):
             self._snapshot = (last.seq, last.base, self._snapshot[2])
             self._next_snapshot_seq = last.seq + _TAIL_RECORDS
+            self._saved_at = last.time
 
     # Writing
 
@@ -634,19 +637,31 @@ class Session:
     def _note_snapshot(self, seq: int, offset: int, oid: ObjectId | None) -> None:
         self._snapshot = (seq, offset, oid)
         self._next_snapshot_seq = seq + _TAIL_RECORDS
+        self._saved_at = self.fold.fields.updated_at
 
     def _save_long_tail(self) -> None:
         """Write a snapshot if the tail has become long enough to pay for it."""
         position = self.log.position
         self._next_snapshot_seq = position.seq + _TAIL_RECORDS
         written = _ENTRY_BYTES * self.fold.tree.unwritten_count()
-        if written > _SNAPSHOT_FACTOR * (position.offset - self._snapshot[1]):
-            return
+        if written <= _SNAPSHOT_FACTOR * (position.offset - self._snapshot[1]):
+            self._save_by_itself()
+
+    def _save_if_due(self) -> None:
+        """Write a snapshot if the newest one is as old as config.toml says."""
+        interval_ns = self._config.auto_save_interval_ns
+        fields = self.fold.fields
+        begun = self._saved_at or fields.created_at
+        if interval_ns is not None and begun and parse_time(fields.updated_at) - parse_time(begun) >= interval_ns:
+            self._save_by_itself()
+
+    def _save_by_itself(self) -> None:
         try:
             self._append_with_snapshot("session.saved", Moved())
         except Error:
             # The change itself is in the log; a snapshot only saves time, and is tried again later.
-            self._next_snapshot_seq = position.seq + _TAIL_RECORDS
+            self._next_snapshot_seq = self.log.position.seq + _TAIL_RECORDS
+            self._saved_at = self.fold.fields.updated_at
 
 
 def _is_custom(type: Any) -> bool:
@@ -719,8 +734,11 @@ class _Writing:
                 done = session.asking.finish()
             if session._depth == 1 and session._appended:
                 appended = True
-                if error is None and session.log.position.seq >= session._next_snapshot_seq:
-                    session._save_long_tail()
+                if error is None and not session.fold.fields.deleted:  # nothing comes after that record
+                    if session.log.position.seq >= session._next_snapshot_seq:
+                        session._save_long_tail()
+                    elif session._saves_by_time:
+                        session._save_if_due()
                 session._appended = False
         finally:
             session._depth -= 1

@@ -205,6 +205,30 @@ def test_a_long_tail_gets_a_snapshot_and_opening_reads_only_what_follows():
     assert opened.log.position == session.log.position
 
 
+def test_a_change_long_after_the_newest_snapshot_writes_another_one(tmp_path):
+    path = str(tmp_path / "hourly")
+    Store.create(path)
+    (tmp_path / "hourly/config.toml").write_text('[sessions]\nauto_save_interval = "1h"\n')
+    now_ns = 1_795_214_641_000_000_000
+
+    def saved_after(minutes, session):
+        nonlocal now_ns
+        now_ns += minutes * 60 * 10**9
+        session.record("custom.x", {})
+        return [record.type for _, record in session.records()].count("session.saved")
+
+    store = Store(path, clock=lambda: now_ns)
+    session = store.create_session(session_id="one")
+    assert [saved_after(minutes, session) for minutes in (0, 59, 1, 1, 30)] == [0, 0, 1, 1, 1]
+    other = Store(path, clock=lambda: now_ns).session("one")
+    assert [saved_after(minutes, other) for minutes in (28, 1, 1)] == [1, 2, 2]
+    assert [saved_after(minutes, session) for minutes in (1, 60)] == [2, 3]
+    now_ns += 10 * 3600 * 10**9
+    gone = store.delete_session("one")
+    lines = Path(gone, "log").read_text().splitlines()
+    assert '"session.deleted"' in lines[-1]
+
+
 def test_trees_are_shared_between_snapshots(store, session):
     for number in range(30):
         put(session, f"d{number // 10}/e/f{number}")
