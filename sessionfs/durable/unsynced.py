@@ -43,7 +43,7 @@ class Unsynced:
         self._files: set[str] = set()
         self._packs: set[str] = set()
         self._directories: set[str] = set()
-        self._logs: dict[str, Cover | None] = {}
+        self._logs: dict[str, set[Cover]] = {}
         self._doubtful: set[str] = set()  # a sync of these failed
         self._lock = threading.Lock()  # for the sets: one must not grow while it is being taken over
         self._syncing = threading.Lock()
@@ -72,11 +72,15 @@ class Unsynced:
         """Owe a sync to an appended file.
 
         Args:
-            cover: Called when it is synced; what it returns is synced before it.
+            cover: Called when it is synced; what it returns is synced before it. Several may be given for a path:
+                another session may be there by now.
         """
-        if path not in self._logs:
+        covers = self._logs.get(path)
+        if covers is None or (cover is not None and cover not in covers):
             with self._lock:
-                self._logs[path] = cover
+                covers = self._logs.setdefault(path, set())
+                if cover is not None:
+                    covers.add(cover)
             self.wake()
 
     def wait(self, timeout_seconds: float | None = None) -> bool:
@@ -115,21 +119,21 @@ class Unsynced:
                 directories, self._directories = self._directories, set()
                 logs, self._logs = self._logs, {}
             try:
-                for cover in list(logs.values()):
-                    if cover is not None:
-                        needed = cover()
-                        files |= needed.files
-                        packs |= needed.packs
-                        for path in needed.packs | needed.logs:  # their directory may be as new as they are
-                            directories |= {os.path.dirname(path), os.path.dirname(os.path.dirname(path))}
-                        logs |= dict.fromkeys(needed.logs - logs.keys())
+                for cover in [cover for covers in logs.values() for cover in covers]:
+                    needed = cover()
+                    files |= needed.files
+                    packs |= needed.packs
+                    for path in needed.packs | needed.logs:  # their directory may be as new as they are
+                        directories |= {os.path.dirname(path), os.path.dirname(os.path.dirname(path))}
+                    logs |= {path: set() for path in needed.logs - logs.keys()}
                 self._sync(files, packs, directories, logs)
             except BaseException:
                 with self._lock:
                     self._files |= files
                     self._packs |= packs
                     self._directories |= directories
-                    self._logs = {**logs, **self._logs}
+                    for path, covers in logs.items():
+                        self._logs.setdefault(path, set()).update(covers)
                 self._changed.set()
                 raise
 

@@ -332,3 +332,16 @@ def test_the_machine_notices_what_is_left_out(skeleton, monkeypatch, what):
     monkeypatch.setattr(*LEFT_OUT[what])
     with pytest.raises((AssertionError, Error)):
         run_machine(skeleton, max_examples=300, stateful_step_count=40, phases=[Phase.generate])
+
+
+def test_a_promise_holds_in_a_session_that_stands_where_another_one_stood(skeleton):
+    for kept in range(3):
+        machine = type("Machine", (CrashMachine,), {"path": skeleton})()
+        machine.create(process=0, session="c")
+        for process in (0, 1):
+            machine.sync_behind_another_process(process=process, session="c", path="d/y", content="text")
+        machine.delete(process=0, session="c")
+        machine.create(process=0, session="c")
+        machine.sync_behind_another_process(process=0, session="c", path="d/y", content="long")
+        store = machine.open(machine.disk.power_cut(lambda count, kept=kept: min(kept, count - 1)))
+        assert len(list(store.session("c").records())) >= machine.promised["c"]
