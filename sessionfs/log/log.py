@@ -467,7 +467,11 @@ class Log:
         """Owe it a sync: the next :meth:`Unsynced.sync` puts all on stable storage that its records say up to then."""
         if not self._is_named:
             self._keep_names()
-        self._unsynced.add_log(self.path, self._take_foreign)
+        self._unsynced.add_log(self.path, self._covering())
+
+    def _covering(self) -> Callable[[], Needed] | None:
+        # Only if there is something: what is noted keeps this log, and its descriptors, until the next sync.
+        return None if self._foreign_offset is None or self._cover is None else self._take_foreign
 
     def _take_foreign(self) -> Needed:
         """Return what the records of others need.

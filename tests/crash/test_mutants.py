@@ -406,7 +406,7 @@ EQUAL = {
     'Log.begin: swapped if self._denied is not None: raise ReadOnlyStore(f"{self.pat | '
     "if self._writers == 0: self._disk.lock(fd, self.path)": "either refuses",
     "Log.owe: swapped if not self._is_named: self._keep_names() | "
-    "self._unsynced.add_log(self.path, self._take_foreign)": "both are only noted",
+    "self._unsynced.add_log(self.path, self._covering())": "both are only noted",
     "Log.sync: swapped write_log_again(self._disk, self.path) | "
     "self._is_doubtful = False": "when it fails, it is doubtful again",
     "Log._set_tail_aside: swapped try: kept = self._disk.open(aside, os.O_WRONLY | os.O_CREAT  | "
