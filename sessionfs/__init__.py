@@ -19,14 +19,14 @@ The floors of the package, from the ground up; each imports only from those belo
     events                        services: readings of the store
     travel                        any moment of a session, and ways back
     query                         which artifacts or sessions are meant
-    fsck backup                   checked and repaired; copied
-    hooks replay                  what is called before and after changes; what happened, once more
+    fsck retention backup         checked and repaired; how long it is kept, and gc; copied
+    hooks watch replay            what is called before and after changes; what happens; what happened, once more
     index                         what the logs say, to be searched
     search                        patterns and words in contents
     analytics                     how many, how large, how long; what was done
     templates                     what sessions begin with
     api                           Python
-    mount                         FUSE
+    mount collect                 FUSE; directories that are watched
     ui                            a browser in the terminal
     cli                           the command line; the only place that prints and exits
 

@@ -1,7 +1,7 @@
 """The Python API: what ``import sessionfs`` gives.
 
 ``store``      :func:`open`, the store and its sessions
-``finding``    finding artifacts and sessions
+``finding``    finding artifacts and sessions; ``searching`` in contents
 ``analysing``  numbers about them, and where the space is
 ``session``    one session
 ``recording``  what programs say that they do; ``blocks`` around what they are about to do
@@ -9,6 +9,8 @@
 ``returning``  going back, forking and merging
 ``replaying``  letting what happened happen again; ``replay`` goes through it
 ``reading``    what can be read of it, now or then; ``artifact`` is what that gives
+``keeping``    how long it is kept: settings, pins; ``upkeep`` of a store: gc, packs, trash, retention
+``templates``  what sessions begin with
 ``copying``    backups, clones, and sessions from one store to another
 ``exchanging`` sessions as ordinary files, and in bundles
 ``artifacts``  its artifacts, as a mapping, with verbs

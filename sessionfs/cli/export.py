@@ -10,7 +10,7 @@ from sessionfs.cli.artifact_put import check_outside
 from sessionfs.cli.call import Call
 from sessionfs.cli.exits import printable
 from sessionfs.cli.spec import READ_SESSION, Option, Positional, Verb
-from sessionfs.cli.values import DESCRIPTION, META, TAG, given_fields
+from sessionfs.cli.values import DESCRIPTION, META, NAME, TAG, given_fields
 
 _STREAM = "-"
 _FORMATS = ("directory", "tar", "tar.gz", "tar.bz2", "tar.xz", "tar.lz4")
@@ -113,7 +113,7 @@ VERBS = {
         ),
         options=(
             Option("--id", "By default that of the exported session, else a UUIDv7", metavar="ID"),
-            Option("--name", "A name for people, and to find it by", metavar="NAME"),
+            NAME,
             DESCRIPTION,
             TAG,
             META,

@@ -10,8 +10,9 @@ from sessionfs.api.finding import Found, FoundArtifact
 from sessionfs.artifacts.names import encode
 from sessionfs.cli.arguments import Arguments, UsageError
 from sessionfs.cli.call import Call
+from sessionfs.cli.session_list import SESSION_COLUMNS
 from sessionfs.cli.spec import Option, Positional, Verb
-from sessionfs.cli.tables import STATUS_COLOURS, Column, human_size, human_time
+from sessionfs.cli.tables import Column, human_size, human_time
 from sessionfs.query import Query, Subject, parse_query
 from sessionfs.query.order import SORTS, make_page
 
@@ -29,16 +30,6 @@ _LONG = (
 )
 
 _SHORT_OF_SESSIONS = (Column("id"),)
-
-_LONG_OF_SESSIONS = (
-    Column("id"),
-    Column("status", colours=STATUS_COLOURS),
-    Column("name"),
-    Column("created_at", "CREATED", human=human_time),
-    Column("artifact_count", "ARTIFACTS", right=True),
-    Column("size", human=human_size, right=True),
-    Column("tags", human=", ".join),
-)
 
 _ESCAPES = {"\\t": "\t", "\\n": "\n", "\\0": "\0", "\\\\": "\\"}
 
@@ -92,7 +83,7 @@ def _write(call: Call, arguments: Arguments, subject: Subject, found: Found[Any]
             call.out.raw(as_bytes(one))
     else:
         records = [one.to_dict() for one in found]
-        short, long = (_SHORT, _LONG) if subject is Subject.ARTIFACTS else (_SHORT_OF_SESSIONS, _LONG_OF_SESSIONS)
+        short, long = (_SHORT, _LONG) if subject is Subject.ARTIFACTS else (_SHORT_OF_SESSIONS, SESSION_COLUMNS)
         call.out.table(long if arguments.flag("long") else short, records)
     if found.cursor is not None:
         call.say(f"sessionfs: find: there may be more; go on with --cursor {found.cursor}")

@@ -7,7 +7,7 @@ from sessionfs.cli.arguments import Arguments, UsageError
 from sessionfs.cli.call import Call
 from sessionfs.cli.restore import write_changes
 from sessionfs.cli.spec import READ_SESSION, SESSION, Option, Positional, Verb
-from sessionfs.cli.values import DESCRIPTION, META, TAG, given_fields
+from sessionfs.cli.values import DESCRIPTION, META, NAME, TAG, given_fields
 
 
 def _fork(call: Call, arguments: Arguments) -> None:
@@ -61,7 +61,7 @@ VERBS = {
         options=(
             Option("--at", "The moment; now by default", metavar="MOMENT"),
             Option("--id", "A slug, unique in the store; a UUIDv7 by default", metavar="ID"),
-            Option("--name", "A name for people, and to find it by", metavar="NAME"),
+            NAME,
             DESCRIPTION,
             TAG,
             META,

@@ -10,6 +10,7 @@ from sessionfs.cli.spec import CURRENT_SESSION, Option, Verb
 from sessionfs.cli.values import (
     DESCRIPTION,
     META,
+    NAME,
     SET,
     SET_FILE,
     TAG,
@@ -82,14 +83,12 @@ def _changes(tags: tuple[str, ...], metadata: dict[str, Any], arguments: Argumen
     return changes
 
 
-_NAME = Option("--name", "A name for people, and to find it by", metavar="NAME")
-
 VERBS = {
     "session create": Verb(
         _create,
         options=(
             Option("--id", "A slug, unique in the store; a UUIDv7 by default", metavar="ID"),
-            _NAME,
+            NAME,
             DESCRIPTION,
             TAG,
             META,
@@ -115,7 +114,7 @@ VERBS = {
         about="What is not named stays as it is; an empty name or description takes it away.",
         positionals=(CURRENT_SESSION,),
         options=(
-            _NAME,
+            NAME,
             DESCRIPTION,
             TAG,
             Option("--untag", "Take this tag away; may be repeated", metavar="TAG", repeat=True),

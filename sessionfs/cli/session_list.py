@@ -13,7 +13,7 @@ from sessionfs.cli.tables import STATUS_COLOURS, Column, human_size, human_time
 STATUSES = ("active", "suspended", "completed", "failed", "archived")
 SORT_KEYS = ("created", "updated", "name", "id", "size", "status")
 
-_COLUMNS = (
+SESSION_COLUMNS = (
     Column("id"),
     Column("status", colours=STATUS_COLOURS),
     Column("name"),
@@ -50,7 +50,7 @@ def _list(call: Call, arguments: Arguments) -> None:
             limit=arguments.number("limit"),
         )
         records: list[dict[str, Any]] = [session.to_dict() for session in sessions]
-    call.out.table(_COLUMNS, records)
+    call.out.table(SESSION_COLUMNS, records)
 
 
 def _show(call: Call, arguments: Arguments) -> None:

@@ -14,6 +14,7 @@ META = Option(
     "--meta", "Set metadata: V as JSON if it is JSON, else as text; may be repeated", metavar="K=V", repeat=True
 )
 UNSET_META = Option("--unset-meta", "Take metadata away; may be repeated", metavar="K", repeat=True)
+NAME = Option("--name", "A name for people, and to find it by", metavar="NAME")
 DESCRIPTION = Option("--description", "What it is, in a sentence", metavar="TEXT")
 SET = Option("--set", "Give a variable of the template a value; may be repeated", metavar="NAME=VALUE", repeat=True)
 SET_FILE = Option(

@@ -9,9 +9,10 @@ from typing import NamedTuple
 from sessionfs.durable import Disk
 from sessionfs.errors import from_os_error
 from sessionfs.index.sessions import FileState
-from sessionfs.log import CorruptLog, NoSuchLog, Position, Record, parse_linked
+from sessionfs.log import CorruptLog, Position, Record, parse_linked
 from sessionfs.log.damage import is_damage
 from sessionfs.log.framing import FRAMING_LENGTH, written_chain
+from sessionfs.log.lines import opened
 from sessionfs.log.record import whole_count
 from sessionfs.store.store import Store
 
@@ -90,18 +91,8 @@ def read_on(disk: Disk, path: str, start: Position) -> Iterator[Batch]:
         NoSuchLog: There is none.
         Error: It cannot be read.
     """
-    try:
-        fd = disk.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError) as failure:
-        raise NoSuchLog(f"there is no log at {path}") from failure
-    except OSError as failure:
-        raise from_os_error(failure, f"open {path}") from failure
-    try:
+    with opened(disk, path) as fd:
         yield from _read_on(disk, fd, path, start)
-    except OSError as failure:
-        raise from_os_error(failure, f"read {path}") from failure
-    finally:
-        disk.close(fd)
 
 
 def _read_on(disk: Disk, fd: int, path: str, start: Position) -> Iterator[Batch]:

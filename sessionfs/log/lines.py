@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -22,6 +23,28 @@ class NoSuchLog(NotFound):
     """There is no log at this path."""
 
 
+@contextlib.contextmanager
+def opened(disk: Disk, path: str) -> Iterator[int]:
+    """Give a descriptor of its own to read the log at *path* by.
+
+    Raises:
+        NoSuchLog: There is none.
+        Error: It cannot be opened, or read in the block.
+    """
+    try:
+        fd = disk.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError) as failure:
+        raise NoSuchLog(f"there is no log at {path}") from failure
+    except OSError as failure:
+        raise from_os_error(failure, f"open {path}") from failure
+    try:
+        yield fd
+    except OSError as failure:
+        raise from_os_error(failure, f"read {path}") from failure
+    finally:
+        disk.close(fd)
+
+
 def read_lines(disk: Disk, path: str, chain: str, *, seq: int = 0, offset: int = 0) -> Iterator[bytes]:
     """Yield the whole, linked lines of the log at *path*, their LF included; an append that was cut off has none.
 
@@ -32,20 +55,15 @@ def read_lines(disk: Disk, path: str, chain: str, *, seq: int = 0, offset: int =
 
     Raises:
         NoSuchLog: There is no such file.
+        Error: It cannot be read.
         CorruptLog: At the damaged record, after all good ones before it.
 
     Concurrency:
         Takes no lock: sees the log as long as it was at the beginning. A descriptor of its own, because the caller
         may take any time between two lines.
     """
-    try:
-        fd = disk.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError) as failure:
-        raise NoSuchLog(f"there is no log at {path}") from failure
-    except OSError as failure:
-        raise from_os_error(failure, f"open {path}") from failure
     held: list[bytes] = []  # of an append whose last line has not come yet
-    try:
+    with opened(disk, path) as fd:
         size = disk.size(fd)
         while offset < size:
             data = disk.pread(fd, min(_READ_BYTES, size - offset), offset)
@@ -66,8 +84,6 @@ def read_lines(disk: Disk, path: str, chain: str, *, seq: int = 0, offset: int =
                     raise CorruptLog(path, seq, offset)
                 return
             offset += begin
-    finally:
-        disk.close(fd)
 
 
 def newest_base(disk: Disk, fd: int) -> int:

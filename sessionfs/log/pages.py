@@ -6,17 +6,14 @@ what is in one takes 0.4 ms to look at. Every line is checked against the chain 
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from sessionfs.durable import Disk
-from sessionfs.errors import from_os_error
 from sessionfs.log.damage import CorruptLog, is_damage
 from sessionfs.log.framing import FRAMING_LENGTH, MAX_RECORD_BYTES, is_followed, is_linked, written_chain
-from sessionfs.log.lines import NoSuchLog, line_at, newest_base
+from sessionfs.log.lines import NoSuchLog, line_at, newest_base, opened
 
 _PAGE_BYTES = MAX_RECORD_BYTES  # from where a line begins, the whole line is in it
 # Read backwards, a page holds the last line, and enough before it for the chain that the line follows.
@@ -120,7 +117,7 @@ def find_end(disk: Disk, path: str, session_id: str) -> End:
     Raises:
         NoSuchLog: There is no log.
     """
-    with _opened(disk, path) as fd:
+    with opened(disk, path) as fd:
         size = disk.size(fd)
         place = _place_of_base(disk, fd, session_id)
     reached = place
@@ -152,24 +149,8 @@ def _place_before(disk: Disk, fd: int, session_id: str, offset: int) -> Place | 
 
 
 def _read(disk: Disk, path: str, offset: int, length: int) -> bytes:
-    with _opened(disk, path) as fd:
+    with opened(disk, path) as fd:
         return disk.pread(fd, length, offset)
-
-
-@contextlib.contextmanager
-def _opened(disk: Disk, path: str) -> Iterator[int]:
-    try:
-        fd = disk.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError) as failure:
-        raise NoSuchLog(f"there is no log at {path}") from failure
-    except OSError as failure:
-        raise from_os_error(failure, f"open {path}") from failure
-    try:
-        yield fd
-    except OSError as failure:
-        raise from_os_error(failure, f"read {path}") from failure
-    finally:
-        disk.close(fd)
 
 
 def _replaced(path: str) -> NoSuchLog:
