@@ -26,6 +26,7 @@ AFTER_CHAIN = b'"}'
 _FRAMING = re.compile(rb',"chain":"[0-9a-f]{32}"\}')
 FRAMING_LENGTH = len(BEFORE_CHAIN) + CHAIN_LENGTH + len(AFTER_CHAIN)
 _FOLLOWED = re.compile(rb',"more":\d{1,18},"base":\d{1,18},"chain":"')
+_read_type = re.compile(rb'\{"seq":\d+,"time":"[^"]*","type":"([^"]*)"').match
 _MAX_ENDING_LENGTH = len(b',"more":,"base":') + 2 * 18 + FRAMING_LENGTH
 
 
@@ -51,6 +52,12 @@ def is_followed(line: bytes) -> bool:
     """Say whether *line* (without its LF) was appended together with one that follows it."""
     start = line.rfind(b',"more":', max(0, len(line) - _MAX_ENDING_LENGTH))
     return start >= 0 and _FOLLOWED.match(line, start) is not None
+
+
+def written_type(line: bytes) -> str | None:
+    """Return the type of the record in *line*, without decoding it; what its data say cannot be taken for it."""
+    found = _read_type(line)
+    return None if found is None else found[1].decode("utf-8", "replace")
 
 
 def written_chain(line: bytes) -> str:

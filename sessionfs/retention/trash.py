@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from sessionfs.clock import MalformedTime, format_time, parse_time
 from sessionfs.errors import Conflict, NotFound, from_os_error
+from sessionfs.log.framing import written_type
 from sessionfs.objects.trashed import PREFIX as OBJECTS_PREFIX
 from sessionfs.store.reach import list_files, read_from
 from sessionfs.store.store import Store
@@ -118,7 +119,7 @@ def _restore_session(store: Store, trashed: Trashed, session_id: str) -> None:
     content = read_from(disk, f"{place}/log", 0)
     start = content.rfind(b"\n", 0, len(content) - 1) + 1
     try:
-        if b'"type":"session.deleted"' in content[start:]:
+        if written_type(content[start:]) == "session.deleted":
             # First here: whatever happens next, it is in the trash, or whole in its place.
             fd = disk.open(f"{place}/log", os.O_RDWR | os.O_CLOEXEC)
             try:

@@ -18,7 +18,7 @@ import msgspec
 from sessionfs.durable import Disk
 from sessionfs.errors import NotFound
 from sessionfs.log.damage import CorruptLog
-from sessionfs.log.framing import written_chain
+from sessionfs.log.framing import written_chain, written_type
 from sessionfs.log.lines import read_lines
 from sessionfs.oid import ObjectId
 from sessionfs.store.layout import Layout
@@ -35,7 +35,7 @@ LOST = "lost"
 # So many oids fit into one record.
 MAX_OIDS = 800
 
-_MARK = b'"type":"session.pruned"'
+_MARK = TYPE.encode()
 _OID = re.compile(rb"[0-9a-f]{64}")
 
 
@@ -55,7 +55,7 @@ def pruned_oids(lines: Iterable[bytes], before: Iterable[ObjectId] = ()) -> set[
     """
     found = {oid.encode() for oid in before}
     for line in lines:
-        if _MARK in line:
+        if _is_tombstone(line):
             found.update(_OID.findall(line))
         elif found:
             found.difference_update(_OID.findall(line))
@@ -71,6 +71,10 @@ def pruned_from(session: Session, start: Position) -> set[ObjectId]:
                 yield line
 
     return pruned_oids(lines())
+
+
+def _is_tombstone(line: bytes) -> bool:
+    return _MARK in line and written_type(line) == TYPE  # callers' events may have the word in their data
 
 
 class GivenUp:
@@ -103,7 +107,7 @@ class GivenUp:
         if size < offset:  # another one is there now
             seq, offset, chain = 0, 0, session_id
         for line in read_lines(self._disk, path, chain, seq=seq, offset=offset):
-            if _MARK in line:
+            if _is_tombstone(line):
                 self._take(session_id, line)
             seq, offset, chain = seq + 1, offset + len(line), written_chain(line[:-1])
         self._read[session_id] = seq, offset, chain

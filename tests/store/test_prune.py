@@ -13,6 +13,7 @@ from sessionfs.errors import Conflict, Corrupt, InvalidInput, NotFound
 from sessionfs.events.whole import verify
 from sessionfs.fsck import check, repair
 from sessionfs.objects import GivenUp
+from sessionfs.oid import hash_bytes
 from sessionfs.retention.gc import collect, empty_trash
 from sessionfs.retention.keeping import Keep
 from sessionfs.retention.prune import prune
@@ -238,3 +239,14 @@ def test_a_version_that_is_stored_again_while_it_is_being_pruned_stays(api, q4, 
     empty(api)
     assert q4.artifacts["again"].read_bytes() == b"a0" and is_whole(api)
     other.close()
+
+
+def test_what_a_caller_records_is_no_tombstone_whatever_it_says(api, q4):
+    oid = q4.artifacts["a"].oid
+    q4.record("custom.imported", {"type": "session.pruned", "data": {"oids": [oid], "reason": "retention"}})
+    q4.state["quoted"] = {"type": "session.pruned", "oids": [oid]}
+    empty(api)
+    assert is_whole(api)
+    assert q4.artifacts.read("a") == b"a4"
+    with pytest.raises(NotFound):
+        api.core.objects.read(hash_bytes(b"nobody has this"))
