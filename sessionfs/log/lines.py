@@ -100,6 +100,14 @@ def newest_base(disk: Disk, fd: int) -> int:
     return 0
 
 
+def last_line(disk: Disk, fd: int) -> bytes:
+    """Return the last line that has an end, without its LF; empty when there is none. Its chain is not checked."""
+    size = disk.size(fd)
+    start = max(0, size - 2 * MAX_RECORD_BYTES)
+    lines = disk.pread(fd, size - start, start).split(b"\n")
+    return lines[-2] if len(lines) > 1 else b""
+
+
 def line_at(disk: Disk, fd: int, offset: int) -> bytes | None:
     """Return the line that starts at *offset* bytes, without its LF; None when none does. Its chain is not checked."""
     for length in (_SHORT_READ_BYTES, MAX_RECORD_BYTES):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from sessionfs import refs
-from sessionfs.clock import Clock, format_time, system_clock
+from sessionfs.clock import Clock, system_clock
 from sessionfs.durable import Disk, Mode, OsDisk, Unsynced, disk_at, why_refused
 from sessionfs.durable.publish import make_directory, publish
 from sessionfs.errors import Conflict, InvalidInput, NotFound, Unsupported, from_os_error
@@ -39,6 +39,7 @@ from sessionfs.store.artifacts import LimitReached
 from sessionfs.store.config import PROFILES
 from sessionfs.store.content import open_objects, read_config
 from sessionfs.store.covering import Covering
+from sessionfs.store.deleted import move_to_trash
 from sessionfs.store.hooked import Action, Asked, Hooks
 from sessionfs.store.identity import new_identity, write_identity
 from sessionfs.store.layout import FORMAT_LINE, Layout, check_format, is_store
@@ -440,19 +441,9 @@ class Store:
         return place
 
     def _move_to_trash(self, session: Session) -> str:
-        moment = format_time(self.clock()).replace(":", "").replace("-", "")
-        target = f"{self.layout.trash}/{session.id}@{moment}"
-        try:
-            self.disk.rename(self.layout.session(session.id), target)
-            with contextlib.suppress(FileNotFoundError):
-                self.disk.unlink(self.layout.mark(session.id))
-            if self.config.mode is Mode.FULL:
-                self.disk.sync_directory(self.layout.trash)
-                self.disk.sync_directory(self.layout.sessions)
-        except OSError as failure:
-            raise from_os_error(failure, f"move session {session.id} to the trash") from failure
+        place = move_to_trash(self, session.id)
         self._forget(session)
-        return target
+        return place
 
     def sessions(
         self,

@@ -86,6 +86,8 @@ class CrashMachine(RuleBasedStateMachine):
         self.promised: dict[str, int] = {}  # so many records are
         self.written: list[dict[str, int]] = [{}, {}]  # up to where each process wrote
         self.deleted: set[str] = set()
+        self.removed: list[set[str]] = [set(), set()]  # what each process deleted, by the chain of its first record
+        self.gone: set[str] = set()  # of these it is promised that they do not come back
 
     @initialize(process=processes)
     def begin(self, process):
@@ -156,9 +158,14 @@ class CrashMachine(RuleBasedStateMachine):
     @rule(process=processes, session=sessions)
     def delete(self, process, session):
         with contextlib.suppress(REFUSED):
-            self.store(process).delete_session(session)
+            store = self.store(process)
+            first = store.session(session).log.record_at(0).chain
+            store.delete_session(session)
             self.forget(session)
             self.deleted.add(session)
+            self.removed[process].add(first)
+            if store.config.mode.value == "full":
+                self.gone.add(first)
             for other, known in self.states.items():  # its forks have got what they began with
                 if self.store(process).session(other).log.position.chain not in known:
                     self.note(process, other)
@@ -175,6 +182,7 @@ class CrashMachine(RuleBasedStateMachine):
     def sync(self, process):
         self.store(process).sync()
         self.promise(self.written[process])
+        self.gone |= self.removed[process]
 
     @rule(process=processes, session=sessions, path=paths, content=contents)
     def sync_behind_another_process(self, process, session, path, content):
@@ -209,6 +217,7 @@ class CrashMachine(RuleBasedStateMachine):
     def kill(self, process):
         self.stores[process] = None
         self.written[process] = {}
+        self.removed[process] = set()
 
     @rule(data=st.data())
     def cut(self, data):
@@ -250,6 +259,7 @@ class CrashMachine(RuleBasedStateMachine):
         left = self.disk.power_cut(lambda count: data.draw(st.integers(0, count - 1)))
         self.stores = [None, None]
         self.written = [{}, {}]
+        self.removed = [set(), set()]
         # Another cut while the first one is being settled.
         again = Watched(left)
         again.stop_after(data.draw(st.sampled_from([*range(0, 60, 3), 1000])))
@@ -273,6 +283,7 @@ class CrashMachine(RuleBasedStateMachine):
         for session in there:
             known = self.states.setdefault(session, {})
             records = [record for _, record in store.session(session).records()]
+            assert records[0].chain not in self.gone, f"{session} has come back"
             had = [number for number, record in enumerate(records, 1) if record.chain in known]
             assert len(records) >= self.promised.get(session, 0), f"{session} has lost records"
             now = state_of(store, session)
@@ -345,3 +356,19 @@ def test_a_promise_holds_in_a_session_that_stands_where_another_one_stood(skelet
         machine.sync_behind_another_process(process=0, session="c", path="d/y", content="long")
         store = machine.open(machine.disk.power_cut(lambda count, kept=kept: min(kept, count - 1)))
         assert len(list(store.session("c").records())) >= machine.promised["c"]
+
+
+def test_what_was_deleted_before_a_sync_does_not_come_back(skeleton):
+    machine = type("Machine", (CrashMachine,), {"path": skeleton})()
+    machine.create(process=0, session="a")
+    machine.sync(process=0)
+    machine.put(process=0, session="a", path="x", content="text")
+    machine.delete(process=0, session="a")
+    machine.sync(process=0)
+    left = machine.disk.power_cut(lambda count: 0)
+    store = machine.open(left)
+    assert store.session_ids() == []
+    (trashed,) = left.listdir(store.layout.trash)
+    # Whole: who takes it back finds what it was.
+    text = left.content(f"{store.layout.trash}/{trashed}/log")
+    assert b'"artifact.stored"' in text and b'"session.deleted"' in text

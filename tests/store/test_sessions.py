@@ -15,6 +15,7 @@ from sessionfs.errors import Conflict, Corrupt, InvalidInput, NotFound, Unsuppor
 from sessionfs.fsck import check
 from sessionfs.log import CorruptLog
 from sessionfs.sessions import Status
+from sessionfs.store.deleted import move_to_trash
 from sessionfs.store.store import Store
 
 
@@ -292,6 +293,25 @@ def test_a_deleted_session_goes_to_the_trash_whole(store, session, path):
             call()
     again = store.create_session(session_id="x")
     assert again.info().artifact_count == 0
+
+
+def test_who_deletes_does_not_take_away_what_others_made_in_its_place(store, session, path, monkeypatch):
+    """Between the record that says it and the move to the trash, another process may make a session of that id."""
+    other = Store(path)
+    moved = []
+
+    def move_late(of, session_id):
+        if not moved:
+            moved.append(True)
+            put(other.create_session(session_id="x"), "new")
+        return move_to_trash(of, session_id)
+
+    monkeypatch.setattr("sessionfs.store.store.move_to_trash", move_late)
+    place = store.delete_session("x")
+    assert os.listdir(f"{path}/trash") == [os.path.basename(place)]
+    assert [node.name for _, node in Store(path).session("x").tree.walk()] == ["new"]
+    put(other.session("x"), "newer")
+    assert store.session("x").info().artifact_count == 2
 
 
 def test_more_sessions_than_stay_open_can_be_used(store, path):
