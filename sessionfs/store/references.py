@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
@@ -39,22 +38,25 @@ _decode_snapshots = msgspec.json.Decoder(_Snapshots).decode
 
 
 # Whose data name objects that must be there. What callers record names only its own data.
-_NAMING = frozenset(
-    {"artifact.stored", "state.changed", "session.saved", "session.suspended", "session.completed", "session.failed"}
-    | {"session.archived", "session.restored"}
+_CONTENT = frozenset({"artifact.stored", "state.changed"})
+_WITH_SNAPSHOT = frozenset(
+    {"session.saved", "session.suspended", "session.completed", "session.failed", "session.archived", "session.restored"}
 )
-_NAMED = re.compile(rb'"(?:oid|snapshot|beginning)":"([0-9a-f]{64})"')
 
 
 def named_by(drafts: list[Draft]) -> list[ObjectId]:
     """Return the objects that records to be appended name, as far as these must be there."""
-    oids = []
+    named: list[ObjectId | None] = []
     for draft in drafts:
         if draft.data_oid is not None:
-            oids.append(draft.data_oid)
-        elif draft.type in _NAMING and draft.data is not None:
-            oids += [ObjectId(oid.decode()) for oid in _NAMED.findall(bytes(draft.data))]
-    return oids
+            named.append(draft.data_oid)
+        elif draft.data is not None and draft.type in _CONTENT:
+            content = _decode_content(draft.data)
+            named += [content.oid, content.new_oid]
+        elif draft.data is not None and draft.type in _WITH_SNAPSHOT:
+            said = _decode_snapshots(draft.data)
+            named += [said.snapshot, said.beginning]
+    return [oid for oid in named if oid is not None]
 
 
 def references(record: Record, objects: ObjectDatabase) -> Iterator[Reference]:

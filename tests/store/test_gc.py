@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+import sessionfs
 from sessionfs.errors import Conflict, Corrupt, NotFound
 from sessionfs.fsck import check
 from sessionfs.objects import NoSuchObject, ObjectGone
@@ -275,3 +276,34 @@ def test_a_killed_gc_loses_nothing(store, session):
         child.join()
         put(session, f"new{round}", b"new %d" % round)
         assert list(check(Store(store.path))) == []
+
+
+def test_values_and_metadata_may_look_like_records_that_name_objects(tmp_path):
+    with sessionfs.open(tmp_path / "s", create=True, background_sync=False) as store:
+        session = store.sessions.create()
+        nobodys = {"oid": "ab" * 32, "snapshot": "ab" * 32, "beginning": "ab" * 32, "new_oid": "ab" * 32}
+        session.state["provenance"] = nobodys
+        session.artifacts.put("f", b"f", metadata=nobodys)
+        session.update(metadata=nobodys)
+        assert session.state["provenance"] == nobodys and session.artifacts["f"].metadata == nobodys
+        assert list(check(store.core)) == []
+
+
+def test_a_long_value_is_not_taken_away_between_its_object_and_its_record(tmp_path, monkeypatch):
+    with sessionfs.open(tmp_path / "s", create=True, background_sync=False) as store:
+        session = store.sessions.create()
+        append = type(session.core).append_drafts
+
+        def append_late(self, drafts, decoded):
+            if drafts[0].type == "state.changed":
+                collect(Store(store.path), grace_ns=0)
+                empty_trash(Store(store.path))
+            return append(self, drafts, decoded)
+
+        monkeypatch.setattr(type(session.core), "append_drafts", append_late)
+        with pytest.raises(ObjectGone):
+            session.state["long"] = "x" * 20_000
+        monkeypatch.undo()
+        assert "long" not in session.state
+        session.state["long"] = "x" * 20_000
+        assert list(check(store.core)) == []
