@@ -213,8 +213,13 @@ class Shelves:
     @contextlib.contextmanager
     def locked(self, unsynced: Unsynced) -> Iterator[None]:
         """Be the only one that puts sessions on shelves, or deletes sessions that may be there."""
-        make_directory(self._disk, unsynced, Mode.FULL, self._layout.shelf)
-        fd = self._disk.open(self._buried_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        try:
+            fd = self._disk.open(self._buried_path, flags, 0o644)
+        except FileNotFoundError:
+            # Its maker syncs it: every new session of a store with shelves passes here.
+            make_directory(self._disk, unsynced, Mode.FULL, self._layout.shelf)
+            fd = self._disk.open(self._buried_path, flags, 0o644)
         try:
             self._disk.lock(fd, self._buried_path)
             yield
