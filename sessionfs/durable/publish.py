@@ -79,7 +79,8 @@ def place(
             with contextlib.suppress(FileNotFoundError):
                 sync_file(disk, target)
         disk.sync_directory(os.path.dirname(target))
-    elif placed:
+    else:
+        # Also when somebody else placed it: they may be killed before they sync, and our caller's record needs it.
         unsynced.add_file(target)
     return placed
 

@@ -6,6 +6,7 @@ one of the checks fail, but for those that are listed with the reason why they c
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -311,13 +312,14 @@ def check_a_torn_tail_is_always_somewhere():
 def check_what_others_were_placing_is_kept():
     """Somebody was killed while publishing a file; who publishes the same is promised it."""
     path = "/s/objects/00/x"
-    for stop_at in range(12):
+    for stop_at, mode in itertools.product(range(12), Mode):
         disk = new_disk()
         with suppress(PowerCut):
-            first = Bench(Watched(disk, stop_at=stop_at))
+            first = Bench(Watched(disk, stop_at=stop_at), mode)
             publishing.publish(first.disk, first.unsynced, first.mode, b"x", path, staging="/s/tmp")
-        second = Bench(disk.process_crash())
+        second = Bench(disk.process_crash(), mode)
         publishing.publish(second.disk, second.unsynced, second.mode, b"x", path, staging="/s/tmp")
+        second.unsynced.sync()
         for left in cuts.every_cut(second.disk, cuts.CUTS):
             has_file(Bench(left), path, b"x")
 
