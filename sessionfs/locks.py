@@ -3,6 +3,9 @@
 ``flock`` belongs to the open file description: it dies with its process, is not dropped when some other descriptor
 of the file is closed (POSIX ``fcntl`` locks are), and two descriptors exclude each other even within one process.
 A waiter waits with a bound and then says who holds the lock.
+
+A forked child shares its parent's descriptions, and so its locks, and finds locks of threads held by threads that it
+does not have: what holds either is renewed in it (:func:`renew_in_children`).
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ import errno
 import fcntl
 import os
 import time
+import weakref
+from typing import Protocol
 
 from sessionfs.errors import Conflict, Unsupported
 
@@ -111,3 +116,25 @@ def holder(fd: int) -> int | None:
     except (OSError, ValueError, IndexError):
         return None
     return None
+
+
+class Renewed(Protocol):
+    """What begins anew in a forked child."""
+
+    def renew(self) -> None:
+        """Let go of what belongs to the parent, and make new locks; no other thread is there."""
+
+
+def renew_in_children(thing: Renewed) -> None:
+    """Call ``renew`` of *thing*, as long as there is one, in each child that this process forks."""
+    _renewed.add(thing)
+
+
+def _renew_all() -> None:
+    for thing in list(_renewed):
+        thing.renew()
+
+
+_renewed: weakref.WeakSet[Renewed] = weakref.WeakSet()
+
+os.register_at_fork(after_in_child=_renew_all)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from sessionfs.durable.again import write_file_again, write_log_again, write_pack_again
 from sessionfs.durable.disk import Disk
+from sessionfs.locks import renew_in_children
 
 # Above this many files it is faster to start all of them on their way at once, then to wait for each: 1,000 files took
 # 70 ms instead of 180.
@@ -48,6 +49,15 @@ class Unsynced:
         self._lock = threading.Lock()  # for the sets: one must not grow while it is being taken over
         self._syncing = threading.Lock()
         self._changed = threading.Event()
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        """Begin anew in a forked child, which owes what its parent owed then: that may be killed before it syncs."""
+        self._lock = threading.Lock()
+        self._syncing = threading.Lock()
+        self._changed = threading.Event()
+        if not self.empty:
+            self._changed.set()
 
     def add_file(self, path: str) -> None:
         """Owe a sync to a newly named file and to its directory."""

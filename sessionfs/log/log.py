@@ -10,7 +10,6 @@ import contextlib
 import errno
 import os
 import threading
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 
@@ -20,6 +19,7 @@ from sessionfs.durable import Disk, GroupCommit, Mode, Needed, Unsynced, append,
 from sessionfs.durable.again import write_log_again
 from sessionfs.durable.publish import make_directory, sync_name
 from sessionfs.errors import Conflict, ReadOnlyStore, from_os_error
+from sessionfs.locks import renew_in_children
 from sessionfs.log.damage import CorruptLog, is_damage
 from sessionfs.log.framing import MAX_RECORD_BYTES
 from sessionfs.log.lines import NoSuchLog, line_at, newest_base, read_lines
@@ -97,7 +97,7 @@ class Log:
         self._cover = cover
         self._foreign_offset: int | None = 0  # from here on others appended, and this process has not synced theirs
         self._refused: tuple[int, bytes] | None = None  # length and first bytes of what was found not to be records
-        _open_logs.add(self)
+        renew_in_children(self)
 
     # Opening
 
@@ -548,8 +548,8 @@ class Log:
             raise from_os_error(failure, f"set the torn tail of {self.path} aside") from failure
         self._refused = None
 
-    def _forget_after_fork(self) -> None:
-        # A child shares its parent's open file descriptions, and so the parent's flock: it needs its own.
+    def renew(self) -> None:
+        """Begin anew in a forked child (see :func:`sessionfs.locks.renew_in_children`)."""
         for fd in (self._fd, self._mark_fd):
             if fd is not None:
                 self._disk.close(fd)
@@ -575,14 +575,3 @@ class _Writing:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._log.end()
-
-
-_open_logs: weakref.WeakSet[Log] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for log in _open_logs:
-        log._forget_after_fork()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
+from sessionfs.locks import renew_in_children
 from sessionfs.oid import ObjectId
 
 DEFAULT_LIMIT_BYTES = 32 << 20
@@ -17,6 +18,11 @@ class BlockCache:
         self._limit_bytes = limit_bytes
         self._used_bytes = 0
         self._blocks: OrderedDict[tuple[ObjectId, int], bytes] = OrderedDict()
+        self._lock = threading.Lock()
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        """Begin anew in a forked child."""
         self._lock = threading.Lock()
 
     @property

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
 from collections.abc import Callable, Iterable
 from types import TracebackType
 
 from sessionfs.durable import Disk
 from sessionfs.errors import Conflict, from_os_error
+from sessionfs.locks import renew_in_children
 from sessionfs.oid import ObjectId
 
 
@@ -32,7 +32,7 @@ class Holding:
         self._fd: int | None = None
         self._count = 0
         self._lock = threading.Lock()
-        _all.add(self)
+        renew_in_children(self)
 
     def begin(self) -> None:
         """Take the lock together with others.
@@ -75,7 +75,7 @@ class Holding:
                 raise from_os_error(failure, f"open {path}") from failure
         return self._fd
 
-    def forget(self) -> None:
+    def renew(self) -> None:
         """Begin anew in a forked child, whose descriptor shares its parent's lock."""
         fd, self._fd, self._count, self._lock = self._fd, None, 0, threading.Lock()
         if fd is not None:
@@ -110,14 +110,3 @@ class Held:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._holding.end()
-
-
-_all: weakref.WeakSet[Holding] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for holding in list(_all):
-        holding.forget()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)

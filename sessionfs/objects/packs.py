@@ -17,12 +17,12 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from sessionfs.durable import Disk, Mode, Unsynced, pwrite_all
 from sessionfs.durable.publish import make_directory, place, publish
 from sessionfs.errors import from_os_error
+from sessionfs.locks import renew_in_children
 from sessionfs.objects import adding
 from sessionfs.objects.adding import PACK_MODE, Adding
 from sessionfs.objects.catalog import INDEX_SUFFIX, PACK_SUFFIX, Catalog, Packed
@@ -45,7 +45,7 @@ class Packs:
         self._lock = threading.RLock()
         self._catalog = Catalog(disk, directory)
         self._adding = Adding(disk, directory, staging, self._catalog, unsynced=unsynced, mode=mode)
-        _all_packs.add(self)
+        renew_in_children(self)
 
     # Looking
 
@@ -117,7 +117,7 @@ class Packs:
         with self._lock:
             self._adding.leave()
 
-    def forget_after_fork(self) -> None:
+    def renew(self) -> None:
         """Leave the pack to the parent, whose lock a child has, too: both would add at the same place."""
         self._lock = threading.RLock()
         self._adding.leave()
@@ -231,14 +231,3 @@ def _grouped(objects: Sequence[New]) -> Iterator[list[New]]:
             group, size = [], 0
     if group:
         yield group
-
-
-_all_packs: weakref.WeakSet[Packs] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for packs in list(_all_packs):
-        packs.forget_after_fork()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)

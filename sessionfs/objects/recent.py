@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from typing import NamedTuple
 
+from sessionfs.locks import renew_in_children
 from sessionfs.oid import Hasher, ObjectId
 
 DEFAULT_COUNT = 1024  # 2 KiB each
@@ -28,6 +29,11 @@ class Recent:
     def __init__(self, limit_count: int = DEFAULT_COUNT) -> None:
         self._limit_count = limit_count
         self._known: OrderedDict[ObjectId, Remembered] = OrderedDict()
+        self._lock = threading.Lock()
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        """Begin anew in a forked child."""
         self._lock = threading.Lock()
 
     def find(self, oid: ObjectId) -> Remembered | None:

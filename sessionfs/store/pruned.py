@@ -17,6 +17,7 @@ import msgspec
 
 from sessionfs.durable import Disk
 from sessionfs.errors import NotFound
+from sessionfs.locks import renew_in_children
 from sessionfs.log.damage import CorruptLog
 from sessionfs.log.framing import written_chain, written_type
 from sessionfs.log.lines import read_lines
@@ -88,6 +89,11 @@ class GivenUp:
         self._layout = layout
         self._reasons: dict[ObjectId, str] = {}
         self._read: dict[str, tuple[int, int, str]] = {}  # number, offset and chain from which to go on, by session
+        self._lock = threading.Lock()
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        """Begin anew in a forked child."""
         self._lock = threading.Lock()
 
     def reason(self, oid: ObjectId) -> str | None:

@@ -40,7 +40,8 @@ _decode_snapshots = msgspec.json.Decoder(_Snapshots).decode
 # Whose data name objects that must be there. What callers record names only its own data.
 _CONTENT = frozenset({"artifact.stored", "state.changed"})
 _WITH_SNAPSHOT = frozenset(
-    {"session.saved", "session.suspended", "session.completed", "session.failed", "session.archived", "session.restored"}
+    {"session.saved", "session.suspended", "session.completed", "session.failed", "session.archived"}
+    | {"session.restored"}
 )
 
 

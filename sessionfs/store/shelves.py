@@ -22,6 +22,7 @@ from typing import NamedTuple
 from sessionfs.durable import Disk, Mode, Unsynced, place, pwrite_all, write_all
 from sessionfs.durable.publish import make_directory
 from sessionfs.errors import NotFound, from_os_error
+from sessionfs.locks import renew_in_children
 from sessionfs.store.layout import Layout
 from sessionfs.store.shelf import MAGIC, DamagedShelf, Row, make_end, make_item, read_files, read_rows
 
@@ -67,6 +68,11 @@ class Shelves:
         self._buried: set[tuple[str, str]] = set()  # names of shelves, and sessions
         self._read: OrderedDict[tuple[str, int], dict[str, bytes]] = OrderedDict()  # what was read last
         self._read_size = 0
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        """Begin anew in a forked child."""
+        self._lock = threading.RLock()
 
     # Looking
 

@@ -16,6 +16,7 @@ from sessionfs.clock import Clock, system_clock
 from sessionfs.durable import Disk, Mode, OsDisk, Unsynced, disk_at, why_refused
 from sessionfs.durable.publish import make_directory, publish
 from sessionfs.errors import Conflict, InvalidInput, NotFound, Unsupported, from_os_error
+from sessionfs.locks import renew_in_children
 from sessionfs.log import Log, Position
 from sessionfs.sessions import (
     FINISHED,
@@ -125,6 +126,7 @@ class Store:
         self._finished: set[str] = set()  # nobody comes back from there, so they need not be looked at again
         self.settled: Settled | None = None
         """What a power cut had left, when this is the first opening after it."""
+        renew_in_children(self)
         if not self.synced.is_current():
             from sessionfs.store.suspicion import settle  # late: after a reboot only
 
@@ -179,6 +181,10 @@ class Store:
             raise StoreExists(f"{layout.root} is a file, so it cannot become a store") from failure
         except OSError as failure:
             raise from_os_error(failure, f"make a store at {layout.root}") from failure
+
+    def renew(self) -> None:
+        """Begin anew in a forked child."""
+        self._lock = threading.RLock()
 
     def close(self) -> None:
         """Sync what is owed, and let go of every descriptor; the object can go on being used."""

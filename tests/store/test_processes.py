@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
+from sessionfs.durable import OsDisk
 from sessionfs.fsck import check
 from sessionfs.store.store import Store
 
@@ -60,6 +64,7 @@ def test_two_processes_of_four_threads_lose_nothing(tmp_path, mode, count):
 
 CREATOR = """
 import sys
+import threading
 from sessionfs.errors import Conflict
 from sessionfs.store.store import Store
 
@@ -108,3 +113,36 @@ def test_processes_that_put_the_same_content_share_it_without_an_error(tmp_path)
     assert sorted(printed[0]) == [file.oid for file in store.objects.list()]
     for file in store.objects.list():
         store.objects.verify(file)
+
+
+def test_a_child_that_was_forked_during_a_sync_does_not_wait_for_its_parent(tmp_path):
+    """The thread that syncs is not in the child, and the locks that it holds would never be given back there."""
+    in_sync, go_on = threading.Event(), threading.Event()
+
+    class Slow(OsDisk):
+        def fdatasync(self, fd):
+            if threading.current_thread() is syncing:
+                in_sync.set()
+                go_on.wait()
+            super().fdatasync(fd)
+
+    Store.create(str(tmp_path / "s"))
+    store = Store(str(tmp_path / "s"), disk=Slow())
+    store.create_session(session_id="x")
+    syncing = threading.Thread(target=store.sync)
+    syncing.start()
+    assert in_sync.wait(10)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        store.session("x").record("custom.child", {})
+        store.sync()
+        store.close()
+        os._exit(0)
+    try:
+        _, status = os.waitpid(child, 0)
+    finally:
+        go_on.set()
+        syncing.join()
+    assert status == 0
+    assert [record.type for _, record in store.session("x").records()][-1] == "custom.child"
