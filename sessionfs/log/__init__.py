@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sessionfs.log.damage import CorruptLog
     from sessionfs.log.framing import MAX_RECORD_BYTES, chain_of
     from sessionfs.log.lines import NoSuchLog, read_lines
-    from sessionfs.log.log import Log
+    from sessionfs.log.log import Log, LogCut
     from sessionfs.log.record import Body, Draft, Joined, Position, Record, RecordTooLarge, encode_data, parse_linked
 
 _MODULE_OF = {
@@ -30,6 +30,7 @@ _MODULE_OF = {
     "NoSuchLog": "lines",
     "read_lines": "lines",
     "Log": "log",
+    "LogCut": "log",
     "Body": "record",
     "Draft": "record",
     "Joined": "record",
@@ -47,6 +48,7 @@ __all__ = [
     "Draft",
     "Joined",
     "Log",
+    "LogCut",
     "NoSuchLog",
     "Position",
     "Record",

@@ -22,7 +22,7 @@ from sessionfs.errors import Conflict, ReadOnlyStore, from_os_error
 from sessionfs.locks import renew_in_children
 from sessionfs.log.damage import CorruptLog, is_damage
 from sessionfs.log.framing import MAX_RECORD_BYTES
-from sessionfs.log.lines import NoSuchLog, line_at, newest_base, read_lines
+from sessionfs.log.lines import NoSuchLog, is_linked_at, line_at, newest_base, read_lines
 from sessionfs.log.record import (
     Body,
     Draft,
@@ -206,11 +206,15 @@ class Log:
 
         Raises:
             NoSuchLog: The file has gone.
+            LogCut: It does not go on from where this process had read it.
         """
         fd = self._fd if self._fd is not None else self._descriptor()
         size = self._disk.size(fd)
         if size == self.position.offset:
+            self.damage = None  # if there was any, a repair has cut it off
             return []
+        if size < self.position.offset:
+            raise self._cut()
         # The length alone says nothing: a torn tail can have been replaced by a record that is exactly as long.
         if self._refused is not None and self._refused == (size, self._first_bytes(fd)):
             return []
@@ -225,6 +229,9 @@ class Log:
             if not found:
                 break
             records += found
+        if not records and not is_linked_at(self._disk, fd, start.offset, start.chain):
+            raise self._cut()
+        self.damage = None
         whole = whole_count(records)
         if whole < len(records):
             del records[whole:]
@@ -241,6 +248,11 @@ class Log:
             if is_damage(self._rest(fd, reached.offset, size), reached.chain):
                 self.damage = CorruptLog(self.path, reached.seq, reached.offset)
         return records
+
+    def _cut(self) -> LogCut:
+        if self._mode is Mode.FULL:
+            self._group = GroupCommit()  # what is on stable storage is counted by the length
+        return LogCut(f"{self.path} was cut back by a repair since this process read it; open the session again")
 
     def _position_after(self, fd: int, records: list[Record]) -> Position:
         """Return the place behind *records*, which are the next ones."""
@@ -329,8 +341,6 @@ class Log:
         records = self.read_new()
         if self.damage is not None:
             raise self.damage
-        if self._disk.size(fd) < self.position.offset:
-            raise LogCut(f"{self.path} was cut back by a repair since this process read it; open the session again")
         if self._disk.size(fd) != self.position.offset:
             self._set_tail_aside(fd)
         return records

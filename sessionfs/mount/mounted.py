@@ -121,7 +121,7 @@ class MountedSession:
             await inode.store_version()
 
     def _rebind(self) -> None:
-        """Go on with the tree of a session that was read again from its log, as happens after a failed append.
+        """Go on with the tree of a session that was read again from its log: after a failed append, or a repair.
 
         An inode stays with what has its path and number; files that are in no record are hung into the new tree.
         """
@@ -131,7 +131,10 @@ class MountedSession:
             if path is None:
                 continue
             found = self.session.tree.find(path)
-            if not node.id:
+            if isinstance(node, Directory):
+                for name in _differing_names(node, found):
+                    self.invalidate_entry(node, name)
+            if not node.id and node is not old_tree.root:
                 parent = self.session.tree.find(path.rpartition("/")[0])
                 if found is None and isinstance(parent, Directory):
                     self.session.tree.add_unrecorded(node, parent)
@@ -217,3 +220,13 @@ class MountedSession:
         """Make the kernel forget the content and attributes of *inode*."""
         inode.cached = None
         self._invalidator.inode(inode.number, content=True)
+
+
+def _differing_names(old: Directory, new: Node | None) -> list[str]:
+    """Return the names that are not what they were, when *new* is in the place of the directory *old*."""
+    before, after = old.entries(), new.entries() if isinstance(new, Directory) else {}
+    return [
+        name
+        for name in before.keys() | after.keys()
+        if name not in before or name not in after or before[name].ino != after[name].ino
+    ]

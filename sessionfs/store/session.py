@@ -21,7 +21,7 @@ import msgspec
 from sessionfs.artifacts import Applied, Tree
 from sessionfs.clock import Clock, parse_time
 from sessionfs.errors import Conflict, Corrupt, Denied, Error, InvalidInput, NotFound
-from sessionfs.log import Body, Draft, Log, NoSuchLog, Position, Record, encode_data
+from sessionfs.log import Body, Draft, Log, LogCut, NoSuchLog, Position, Record, encode_data
 from sessionfs.objects import ObjectDatabase
 from sessionfs.oid import ObjectId
 from sessionfs.sessions import (
@@ -166,6 +166,7 @@ class Session:
             NoSuchSession: There is none, or it was deleted.
         """
         with self.log.lock:
+            self._inconsistency = None
             try:
                 base = self.log.newest_base()
                 if not self._open_at(base):
@@ -187,7 +188,9 @@ class Session:
             try:
                 found = past.newest_snapshot(self, log.newest_base())
                 log.seek(start if found is None else found[1].position)
-                records = log.read_new()
+                records = []
+                with contextlib.suppress(LogCut):
+                    records = log.read_new()
                 if found is not None and not records:  # the snapshot is of another log, or the log was cut
                     log.seek(start)
                     records = log.read_new()
@@ -331,8 +334,6 @@ class Session:
         """
         log = self.log
         with log.lock:
-            if self._inconsistency is not None:
-                return False
             if self._is_stale:
                 self.open()
                 return True
@@ -342,6 +343,11 @@ class Session:
                 records = log.read_new()
             except NoSuchLog as failure:
                 raise self._no_such_session() from failure
+            except LogCut:
+                self.open()
+                return True
+            if self._inconsistency is not None:
+                return False  # nothing can be applied to it
             if records:
                 self._apply(records, tell=True)
             elif not self.fold.fields.deleted:
@@ -470,7 +476,11 @@ class Session:
             As of :meth:`writing`.
         """
         try:
-            records = self.log.begin_in_place()
+            try:
+                records = self.log.begin_in_place()
+            except LogCut:
+                self.open()
+                records = self.log.begin_in_place()
             try:
                 if not self._is_stale:
                     self._apply(records, tell=True)
@@ -708,6 +718,9 @@ class _Writing:
             records = session.log.begin()
         except NoSuchLog as failure:
             raise session._no_such_session() from failure
+        except LogCut:
+            session.open()
+            return self.__enter__()
         session._depth += 1
         if records or session._is_stale or session._inconsistency is not None or session.fold.fields.deleted:
             try:

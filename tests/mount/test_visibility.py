@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from servers import Mount, eventually, run
 
+from sessionfs.fsck import check, repair
 from sessionfs.store.session import Session
+from sessionfs.store.store import Store
 
 LIMIT_SECONDS = 0.1
 
@@ -184,3 +186,25 @@ def test_the_mount_and_another_process_write_at_once(mounted: Mount) -> None:
     seen(lambda: set(os.listdir(mounted.artifacts)) == names)
     assert {node.name for _, node in mounted.session().tree.walk()} == names
     assert run("cat", mounted.artifacts / "mount-299") == "299"
+
+
+def test_a_session_that_a_repair_cuts_back_goes_on_in_the_mount(mounted: Mount) -> None:
+    for number in range(12):
+        (mounted.artifacts / f"f{number}").write_text(f"{number}\n")
+    log = mounted.store_path / "sessions/one/log"
+    lines = log.read_bytes().splitlines(keepends=True)
+    with open(log, "r+b") as file:
+        file.seek(sum(map(len, lines[:8])) + 60)
+        file.write(b"????????")
+    assert [step.action for step in repair(Store(str(mounted.store_path)))] == ["cut"]
+    there = sorted(mounted.session().tree.root.entries())
+    assert 0 < len(there) < 12
+    assert eventually(lambda: sorted(os.listdir(mounted.artifacts)) == there, seconds=10)
+    assert [(mounted.artifacts / name).read_text() for name in there] == [f"{name[1:]}\n" for name in there]
+    (mounted.artifacts / "after").write_text("after\n")
+    (mounted.artifacts / there[0]).write_text("changed\n")
+    mounted.stop()
+    session = mounted.session()
+    assert sorted(session.tree.root.entries()) == sorted([*there, "after"])
+    assert session.objects.read(session.tree.find(there[0]).oid) == b"changed\n"
+    assert list(check(Store(str(mounted.store_path)))) == []

@@ -337,3 +337,34 @@ def test_a_killed_repair_is_done_by_the_next(store, backup):
         child.join()
         _repair_once(store.path, backup.path)
         assert faults(store) == [] and content(store) == WHOLE
+
+
+@pytest.mark.parametrize("mode", ["relaxed", "full"])
+@pytest.mark.parametrize("added", [0, 1, 3, 40])
+def test_who_has_a_session_open_goes_on_after_a_repair_has_cut_it_back(tmp_path, mode, added):
+    """Whatever others have appended since, so that the log may be longer than it was: nothing of theirs is cut off."""
+    path = str(tmp_path / "s")
+    Store.create(path)
+    (tmp_path / "s/config.toml").write_text(f'[durability]\nmode = "{mode}"\n')
+    mine, others = Store(path).create_session(session_id="x"), Store(path)
+    for number in range(20):
+        mine.values.set(f"key{number}", number)
+    log = tmp_path / "s/sessions/x/log"
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join(lines[:9]) + lines[9][:50] + b"?" + lines[9][51:] + b"".join(lines[10:]))
+    for session in (mine, others.session("x")):
+        session.refresh()
+    assert others.session("x").damage is not None
+    assert [step.action for step in repair(Store(path))] == ["cut"]
+    assert others.session("x").damage is None
+    for number in range(added):
+        Store(path).session("x").record("custom.added", {"text": "y" * 37, "number": number})
+    mine.values.set("after", 1)
+    others.session("x").values.set("after", 2)
+    types = [record.type for _, record in Store(path).session("x").records()]
+    assert types.count("custom.added") == added
+    state = Store(path).session("x").state
+    assert state.get("after") == 2 and "key7" in state and "key12" not in state
+    mine.refresh()
+    assert mine.state.keys() == others.session("x").state.keys() == state.keys()
+    assert list(check(Store(path))) == []
