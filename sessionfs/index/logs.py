@@ -135,7 +135,7 @@ def _damage(disk: Disk, fd: int, path: str, position: Position, size: int) -> Co
     if records and whole_count(records):
         return None  # appended since
     rest = data[reached.offset - position.offset :]
-    return CorruptLog(path, reached.seq, reached.offset) if is_damage(rest, reached.chain) else None
+    return CorruptLog(path, reached.seq, reached.offset) if is_damage(rest, reached.seq, reached.chain) else None
 
 
 def is_behind(disk: Disk, path: str, position: Position) -> bool:

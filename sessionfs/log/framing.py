@@ -26,6 +26,7 @@ AFTER_CHAIN = b'"}'
 _FRAMING = re.compile(rb',"chain":"[0-9a-f]{32}"\}')
 FRAMING_LENGTH = len(BEFORE_CHAIN) + CHAIN_LENGTH + len(AFTER_CHAIN)
 _FOLLOWED = re.compile(rb',"more":\d{1,18},"base":\d{1,18},"chain":"')
+_read_seq = re.compile(rb'\{"seq":(\d{1,18}),').match
 _read_type = re.compile(rb'\{"seq":\d+,"time":"[^"]*","type":"([^"]*)"').match
 _MAX_ENDING_LENGTH = len(b',"more":,"base":') + 2 * 18 + FRAMING_LENGTH
 
@@ -58,6 +59,12 @@ def written_type(line: bytes) -> str | None:
     """Return the type of the record in *line*, without decoding it; what its data say cannot be taken for it."""
     found = _read_type(line)
     return None if found is None else found[1].decode("utf-8", "replace")
+
+
+def written_seq(line: bytes) -> int | None:
+    """Return the number of the record in *line*, as it claims; None when it has none."""
+    found = _read_seq(line)
+    return None if found is None else int(found[1])
 
 
 def written_chain(line: bytes) -> str:

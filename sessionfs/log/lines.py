@@ -80,7 +80,7 @@ def read_lines(disk: Disk, path: str, chain: str, *, seq: int = 0, offset: int =
                 seq += 1
                 begin = end + 1
             if begin == 0:
-                if is_damage(disk.pread(fd, size - offset, offset), chain):
+                if is_damage(disk.pread(fd, size - offset, offset), seq, chain):
                     raise CorruptLog(path, seq, offset)
                 return
             offset += begin

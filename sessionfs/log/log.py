@@ -245,7 +245,7 @@ class Log:
         self._refused = None
         if self.position.offset < size:
             self._refused = size, self._first_bytes(fd)
-            if is_damage(self._rest(fd, reached.offset, size), reached.chain):
+            if is_damage(self._rest(fd, reached.offset, size), reached.seq, reached.chain):
                 self.damage = CorruptLog(self.path, reached.seq, reached.offset)
         return records
 

@@ -128,7 +128,7 @@ def find_end(disk: Disk, path: str, session_id: str) -> End:
                 place = reached
     except CorruptLog as failure:
         rest = _read(disk, path, reached.offset, size - reached.offset)
-        return End(place, failure if is_damage(rest, reached.chain) else None)
+        return End(place, failure if is_damage(rest, reached.seq, reached.chain) else None)
     return End(place, None)
 
 

@@ -123,7 +123,7 @@ class Cursor:
             return
         rest = b"".join(_pieces(fd, position.offset, size))
         # Read again: a writer may have put a record where an incomplete one had been while this was looking.
-        if is_damage(rest, position.chain) and os.pread(fd, len(rest), position.offset) == rest:
+        if is_damage(rest, position.seq, position.chain) and os.pread(fd, len(rest), position.offset) == rest:
             raise CorruptLog(self._path, position.seq, position.offset)
 
     def _look(self) -> tuple[int, ...]:

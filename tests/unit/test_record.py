@@ -71,18 +71,29 @@ def test_damage_before_good_records_is_told_from_a_torn_tail(number, data):
     line[place] ^= data.draw(st.integers(1, 255).filter(lambda flip: line[place] ^ flip not in (0, 10)))
     content = b"".join([*lines[:number], line, *lines[number + 1 :]])
     _, good = parse_linked(content, START)
-    assert is_damage(content[good.offset :], good.chain)
+    assert is_damage(content[good.offset :], good.seq, good.chain)
+
+
+@given(st.integers(0, 3), st.integers(0, 200), st.integers(1, 400))
+def test_a_hole_before_later_records_is_damage(number, start, length):
+    lines = make_lines(8)
+    begin = sum(map(len, lines[:number])) + start
+    content = b"".join(lines)
+    length = min(length, sum(map(len, lines[:6])) - begin)  # two records are left that follow one from the other
+    content = content[:begin] + bytes(length) + content[begin + length :]
+    _, good = parse_linked(content, START)
+    assert is_damage(content[good.offset :], good.seq, good.chain)
 
 
 @given(st.integers(0, 5), st.data())
 def test_a_torn_tail_is_no_damage(number, data):
     lines = make_lines(6)
     cut = data.draw(st.integers(0, len(lines[number]) - 1))
-    old = data.draw(st.sampled_from([b"", b"\0" * 50, b"\0" * 50 + b"".join(lines[2:4]), b"garbage"]))
+    old = data.draw(st.sampled_from([b"", b"\0" * 50, b"\0" * 50 + b"".join(lines[:number]), b"garbage"]))
     content = b"".join(lines[:number]) + lines[number][:cut] + old
     _, good = parse_linked(content, START)
     assert good.seq == number
-    assert not is_damage(content[good.offset :], good.chain)
+    assert not is_damage(content[good.offset :], good.seq, good.chain)
 
 
 def test_damage_has_a_place_and_an_advice():
