@@ -91,6 +91,7 @@ class Log:
         self._fd: int | None = None
         self._denied: str | None = None  # why it could be opened for reading only
         self._writers = 0
+        self._resting: list[int] = []  # descriptors that are to be closed
         self._committing: list[None] = []  # one for each thread in commit(); a list, whose changes need no lock
         self._is_doubtful = False  # a sync failed: what it should have synced must be written again
         self._is_named = False  # the names of the file and its directory are as safe as the mode says
@@ -115,38 +116,38 @@ class Log:
         with self.lock:
             if self._writers:
                 return
-            descriptors = self._fd, self._mark_fd
+            self._resting += [fd for fd in (self._fd, self._mark_fd) if fd is not None]
             # Taken away before looking: a commit that begins after this opens its own.
-            self._fd = self._mark_fd = None
-            if self._committing:
-                self._fd, self._mark_fd = descriptors
-                return
-            for fd in descriptors:
-                if fd is not None:
-                    self._disk.close(fd)
-            self._denied = None
+            self._fd = self._mark_fd = self._denied = None
+            if not self._committing:  # else one of them may be in use; the next rest() closes it
+                self._close_resting()
+
+    def _close_resting(self) -> None:
+        while self._resting:
+            self._disk.close(self._resting.pop())
 
     def is_in_place(self) -> bool:
         """Say whether the open file has a name still: repack puts the logs of archived sessions elsewhere."""
         return self._fd is None or self._disk.is_named(self._fd)
 
     def __del__(self) -> None:
-        for fd in (self._fd, self._mark_fd):
-            if fd is not None:
-                self._disk.close(fd)
+        self._resting += [fd for fd in (self._fd, self._mark_fd) if fd is not None]
+        self._close_resting()
 
     def _descriptor(self) -> int:
-        if self._fd is None:
+        fd = self._fd
+        if fd is None:
             try:
-                self._fd = self._disk.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+                fd = self._disk.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
             except (FileNotFoundError, NotADirectoryError) as failure:
                 raise NoSuchLog(f"there is no log at {self.path}") from failure
             except OSError as failure:
                 if failure.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
                     raise from_os_error(failure, f"open {self.path}") from failure
-                self._fd = self._open_for_reading()
+                fd = self._open_for_reading()
                 self._denied = failure.strerror
-        return self._fd
+            self._fd = fd
+        return fd
 
     def _open_for_reading(self) -> int:
         try:
@@ -560,9 +561,8 @@ class Log:
 
     def renew(self) -> None:
         """Begin anew in a forked child (see :func:`sessionfs.locks.renew_in_children`)."""
-        for fd in (self._fd, self._mark_fd):
-            if fd is not None:
-                self._disk.close(fd)
+        self._resting += [fd for fd in (self._fd, self._mark_fd) if fd is not None]
+        self._close_resting()
         self._fd = self._mark_fd = None
         self._writers = 0
         self._committing = []

@@ -383,3 +383,37 @@ def test_a_forked_child_takes_its_own_lock(bare, log):
     assert os.waitpid(pid, 0)[1] == 0
     assert values_of(bare.append(log, "after")) == ["child"]
     assert values_of(bare.log().read_new()) == ["before", "parent", "child", "after"]
+
+
+def test_a_log_may_rest_while_it_is_committed_and_written_again(tmp_path):
+    bare = Bare(tmp_path, Mode.FULL)
+    log = bare.log(create=True)
+    bare.append(log, 1)
+    log.rest()
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd"))
+    in_sync, go_on = threading.Event(), threading.Event()
+    sync = bare.disk.fdatasync
+
+    def slow(fd):
+        in_sync.set()
+        assert go_on.wait(10)
+        sync(fd)
+
+    bare.disk.fdatasync = slow
+    with log.writing():
+        log.append(bare.clock, [draft(2)], actor="me")
+    committing = threading.Thread(target=log.commit)
+    committing.start()
+    assert in_sync.wait(10)
+    log.rest()
+    with log.writing():
+        log.append(bare.clock, [draft(3)], actor="me")
+    log.rest()
+    go_on.set()
+    committing.join()
+    log.commit()
+    assert values_of(bare.log().read_new()) == [1, 2, 3]
+    log.rest()
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) == before
