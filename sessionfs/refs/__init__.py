@@ -175,9 +175,8 @@ def extend(disk: Disk, unsynced: Unsynced, mode: Mode, path: str, content: bytes
     """
     copied = content[: _parse(path, content)[1]].splitlines(keepends=True)
     try:
-        fd = _open_for_writing(disk, unsynced, mode, path)
+        fd = _open_locked(disk, unsynced, mode, path)
         try:
-            disk.lock(fd, path)
             there = _read_all(disk, fd)
             end = _parse(path, there)[1]
             known = set(there[:end].splitlines(keepends=True))
@@ -272,8 +271,9 @@ def _parse(path: str, content: bytes) -> tuple[list[Entry], int]:
     """Return the whole lines of *content*, and the offset in bytes behind the last of them."""
     entries: list[Entry] = []
     offset = 0
-    for line in content.split(b"\n")[:-1]:
-        if b"\0" in line:
+    lines = content.split(b"\n")[:-1]
+    for number, line in enumerate(lines):
+        if b"\0" in line and not any(map(_is_line, lines[number + 1 :])):
             break  # never reached the disk before a power cut: a torn tail, like an incomplete line
         entries.append(_parse_line(path, offset, line))
         offset += len(line) + 1
@@ -289,6 +289,14 @@ def _parse_line(path: str, offset: int, line: bytes) -> Entry:
         return Entry(value, parse_time(time_text), actor, _decode_message(fields[3]) if len(fields) > 3 else "")
     except (ValueError, MalformedTime) as failure:
         raise CorruptRef(f"the ref {path} is damaged at byte {offset}: {line[:80]!r} is no line of a ref") from failure
+
+
+def _is_line(line: bytes) -> bool:
+    try:
+        _parse_line("", 0, line)
+    except CorruptRef:
+        return False
+    return True
 
 
 def _decode_message(text: str) -> str:

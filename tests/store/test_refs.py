@@ -101,6 +101,18 @@ def test_a_torn_tail_is_no_value_and_is_cut_off(ref, tail):
     assert ref.file.read_bytes().count(b"\n") == 2
 
 
+def test_a_hole_before_good_lines_is_damage_and_nothing_is_cut_off(ref):
+    for value in (A, B, A):
+        ref.update(value)
+    content = ref.file.read_bytes()
+    holed = content[:100] + bytes(40) + content[140:]
+    ref.file.write_bytes(holed)
+    for work in (ref.read, ref.history, lambda: ref.update(B)):
+        with pytest.raises(refs.CorruptRef, match="byte 9"):
+            work()
+    assert ref.file.read_bytes() == holed
+
+
 @pytest.mark.parametrize(
     "line",
     [
