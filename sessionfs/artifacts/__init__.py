@@ -1,17 +1,20 @@
 """Artifacts: the named files of a session, as a tree.
 
-``names``   which names there are, and their text form
-``node``    one inode, in memory and in a tree object
-``linked``  inodes with several names
-``events``  what the ``artifact.*`` records say
-``tree``    what they add up to
-``rules``   which changes of it are allowed
-``mime``    guessing types
+``names``        which names there are, and their text form
+``node``         one inode
+``directory``    directories in memory, read and written part by part
+``tree_object``  what the entries of a directory are on disk
+``linked``       inodes with several names
+``events``       what the ``artifact.*`` records say
+``tree``         what they add up to
+``rules``        which changes of it are allowed
+``mime``         guessing types
 """
 
 from sessionfs.artifacts import events, mime, names, rules
+from sessionfs.artifacts.directory import Directory
 from sessionfs.artifacts.names import BadName, NameTooLong, check_path, from_text, text_of
-from sessionfs.artifacts.node import DamagedTree, Directory, Entry, Node
+from sessionfs.artifacts.node import Entry, Node
 from sessionfs.artifacts.rules import (
     ArtifactExists,
     DirectoryNotEmpty,
@@ -21,6 +24,7 @@ from sessionfs.artifacts.rules import (
     TooManyLinks,
 )
 from sessionfs.artifacts.tree import Applied, NoSuchArtifact, NotADirectory, Tree
+from sessionfs.artifacts.tree_object import DamagedTree
 
 __all__ = [
     "Applied",

@@ -14,7 +14,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from sessionfs.artifacts.node import DamagedTree, Node, complete, decode_tree, entry_of, format_tree
+from sessionfs.artifacts.directory import complete
+from sessionfs.artifacts.node import Node, entry_of
+from sessionfs.artifacts.tree_object import DamagedTree, decode_tree, format_tree
 from sessionfs.oid import ObjectId
 
 LoadTree = Callable[[ObjectId], bytes]
@@ -38,7 +40,7 @@ class Source:
         if self._nodes is None:
             assert self._table is not None
             try:
-                read = decode_tree(self.load(self._table))
+                read = decode_tree(self.load(self._table)).entries
                 self._nodes = {node.ino: complete(node, self) for node in read}
             except (msgspec.MsgspecError, ValueError) as failure:
                 raise DamagedTree(f"the table of linked artifacts cannot be read: {failure}") from failure

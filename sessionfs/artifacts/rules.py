@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import errno
 
+from sessionfs.artifacts.directory import Directory
 from sessionfs.artifacts.names import split, text_of
-from sessionfs.artifacts.node import Directory, Node
+from sessionfs.artifacts.node import Node
 from sessionfs.artifacts.tree import NoSuchArtifact, NotADirectory, Tree
 from sessionfs.errors import Conflict, Denied, InvalidInput
 
@@ -174,10 +175,9 @@ def check_empty(directory: Directory) -> None:
     Raises:
         DirectoryNotEmpty: It has.
     """
-    if directory.entries():
-        raise DirectoryNotEmpty(
-            f"the directory {text_of(directory.path)!r} is not empty: it has {len(directory.entries())} entries"
-        )
+    count = directory.entry_count()
+    if count:
+        raise DirectoryNotEmpty(f"the directory {text_of(directory.path)!r} is not empty: it has {count} entries")
 
 
 def _check_not_below(path: str, other: str) -> None:

@@ -15,19 +15,10 @@ from typing import NamedTuple
 from msgspec import UNSET
 
 from sessionfs.artifacts import events
+from sessionfs.artifacts.directory import Directory, complete, no_entries
 from sessionfs.artifacts.linked import LoadTree, Source
 from sessionfs.artifacts.names import encode, from_text, split, text_of
-from sessionfs.artifacts.node import (
-    EMPTY_TREE_JSON,
-    Directory,
-    Entry,
-    Node,
-    complete,
-    entry_of,
-    format_tree,
-    pointer_to,
-    unusual,
-)
+from sessionfs.artifacts.node import Entry, Node, entry_of, unusual
 from sessionfs.errors import InvalidInput, NotFound
 from sessionfs.oid import ObjectId
 
@@ -75,7 +66,7 @@ class Tree:
             created_by=created_by,
             stored_size=0,
             source=Source(load),
-            loaded={},
+            parts=no_entries(),
         )
         return Tree(root)
 
@@ -104,7 +95,7 @@ class Tree:
             for name in path.split("/"):
                 if not isinstance(node, Directory):
                     return None
-                found = node.entries().get(name)
+                found = node.get(name)
                 if found is None:
                     return None
                 node = found
@@ -148,7 +139,7 @@ class Tree:
         directory, name = self._parent(from_text(data.path))
         if data.link is not None:
             return self._link(self.resolve(from_text(data.link)), directory, name, time=time)
-        node = directory.entries().get(name)
+        node = directory.get(name)
         if node is None or not node.id or node.kind != data.kind or data.version is not None:
             return self._store_new(data, directory, name, node, id=id, time=time, actor=actor)
         self._count(node, -node.links)
@@ -177,7 +168,7 @@ class Tree:
         old_directory, old_name = self._parent(from_text(data.path))
         new_directory, new_name = self._parent(from_text(data.to))
         node = self.resolve(from_text(data.path))
-        other = new_directory.entries().get(new_name)
+        other = new_directory.get(new_name)
         if other is not None and not data.exchange:
             self._remove(new_directory, new_name, time=time)
             if node.is_file and other.is_file:
@@ -191,8 +182,8 @@ class Tree:
         new_directory.put(new_name, node)
         node.ctime = time
         self._touch(node)
-        for directory in (old_directory, new_directory):
-            directory.touch()
+        for directory, name in ((old_directory, old_name), (new_directory, new_name)):
+            directory.touch(name)
             self._set_times(directory, time)
         return Applied(node, other, ((old_directory, old_name), (new_directory, new_name)))
 
@@ -213,7 +204,7 @@ class Tree:
     def remove_unrecorded(self, node: Node) -> None:
         """Take a node that is in no record away."""
         directory = node.parent
-        if directory is not None and directory.entries().get(node.name) is node:
+        if directory is not None and directory.get(node.name) is node:
             directory.take(node.name)
 
     # Snapshots
@@ -227,23 +218,14 @@ class Tree:
             The root as an entry, and the name of the table; None when no inode has had several names.
         """
         for directory in reversed(_unwritten(self.root)):
-            self._write(directory, put_tree)
+            directory.write(put_tree)
         return entry_of(self.root), self.root.source.write(put_tree)
 
     def unwritten_count(self) -> int:
         """Return how many entries :meth:`write` would have to write."""
         source = self.root.source
         linked_count = len(source.nodes()) if source.is_changed else 0
-        return linked_count + sum(len(directory.entries()) for directory in _unwritten(self.root))
-
-    def _write(self, directory: Directory, put_tree: Callable[[bytes], ObjectId]) -> None:
-        entries = []
-        for name, node in sorted(directory.entries().items()):
-            if directory.source.holds(node):
-                entries.append(pointer_to(name, node))
-            elif node.id:
-                entries.append(entry_of(node))
-        directory.tree = put_tree(format_tree(entries) if entries else EMPTY_TREE_JSON)
+        return linked_count + sum(directory.unwritten_count() for directory in _unwritten(self.root))
 
     # Inside
 
@@ -267,7 +249,7 @@ class Tree:
     ) -> Applied:
         made = data.created_at or time
         assert data.ino is not None
-        new = Node if data.kind != "directory" else partial(Directory, source=directory.source, loaded={})
+        new = Node if data.kind != "directory" else partial(Directory, source=directory.source, parts=no_entries())
         node = new(
             name=name,
             kind=data.kind,
@@ -289,7 +271,7 @@ class Tree:
                     setattr(replaced, field, getattr(node, field))
                 node, replaced = replaced, None
         directory.put(name, node)
-        directory.touch()
+        directory.touch(name)
         if data.created_at is None:
             self._set_times(directory, time)
         elif data.entered is not None:
@@ -301,7 +283,7 @@ class Tree:
 
     def _link(self, node: Node, directory: Directory, name: str, *, time: str) -> Applied:
         source = directory.source
-        unrecorded = directory.entries().get(name)
+        unrecorded = directory.get(name)
         if unrecorded is not None:
             self._remove(directory, name, time=time)
         if not source.holds(node):
@@ -309,7 +291,7 @@ class Tree:
             self._touch_places(node)
         node.links += 1
         directory.put(name, node)
-        directory.touch()
+        directory.touch(name)
         node.ctime = time
         self._touch(node)
         self._set_times(directory, time)
@@ -368,19 +350,20 @@ class Tree:
 
     def _touch_places(self, node: Node) -> None:
         if node.parent is not None:
-            node.parent.touch()
+            node.parent.touch(node.name)
 
     def _remove(self, directory: Directory, name: str, *, time: str) -> None:
         """Take the entry *name* out of *directory* and out of the counts, with everything below it."""
-        node = directory.entries()[name]
+        node = directory.get(name)
+        assert node is not None
         below = list(_places(node)) if isinstance(node, Directory) else []
         for above, inner, gone in below:
             self._drop(above, inner, gone, time=time)
         self._drop(directory, name, node, time=time)
         node.ctime = time
-        if directory.entries().get(name) is node:
+        if directory.get(name) is node:
             directory.take(name)
-        directory.touch()
+        directory.touch(name)
 
     def _drop(self, directory: Directory, name: str, node: Node, *, time: str) -> None:
         """Take one name of *node* out of the counts, and away from an inode that has others."""
@@ -432,5 +415,5 @@ def _unwritten(root: Directory) -> list[Directory]:
     """Return the directories whose tree objects do not say what is so, each before those below it."""
     found = [root] if root.tree is None else []
     for directory in found:
-        found += [node for node in directory.entries().values() if isinstance(node, Directory) and node.tree is None]
+        found += directory.unwritten_directories()
     return found

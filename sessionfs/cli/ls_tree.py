@@ -54,7 +54,10 @@ def _tree_oid(store: Plumbing, oid: ObjectId) -> ObjectId:
 
 
 def _entries(store: Plumbing, oid: ObjectId, above: str, recursive: bool) -> Iterator[dict[str, Any]]:
-    for entry in _decode(store, "tree", oid)["entries"]:
+    decoded = _decode(store, "tree", oid)
+    for part in decoded.get("parts", ()):  # of a large directory
+        yield from _entries(store, ObjectId(part["tree"]), above, recursive)
+    for entry in decoded.get("entries", ()):
         kind = entry.get("kind", "file")
         path = above + entry["name"]
         if kind == "directory" and recursive:

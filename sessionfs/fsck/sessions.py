@@ -11,7 +11,7 @@ import msgspec
 
 from sessionfs import refs
 from sessionfs.artifacts.names import from_text, text_of
-from sessionfs.artifacts.node import decode_tree
+from sessionfs.artifacts.tree_object import decode_tree
 from sessionfs.errors import Corrupt, Denied, Error
 from sessionfs.fsck.fault import Fault, Use
 from sessionfs.fsck.found import Found
@@ -191,13 +191,14 @@ class _SessionCheck:
             if missing or tree in self._found.damaged or tree in self._pruned:
                 continue
             try:
-                entries = decode_tree(self._store.objects.read_json("tree", tree))
+                read = decode_tree(self._store.objects.read_json("tree", tree))
             except (Corrupt, msgspec.MsgspecError) as failure:  # when nothing was hashed before
                 use = Use(self._session.id, seq, f"{above or 'the root'} in {what}")
                 fault = self._fault("damaged-object", seq, str(failure))
                 yield fault._replace(oid=tree, object_kind="tree", touched=(use,))
                 continue
-            for entry in entries:
+            waiting += [(part.tree, above) for part in read.parts]
+            for entry in read.entries:
                 path = above + text_of(entry.name)
                 waiting.append((entry.tree, path + "/"))
                 if entry.oid is not None:

@@ -78,11 +78,11 @@ class ArtifactDirectory(ArtifactInode):
         return [name.encode("utf-8", "surrogateescape") for name in self.node.entries()]
 
     def lookup(self, name: bytes) -> ArtifactInode | None:
-        node = self.node.entries().get(decode_name(name))
+        node = self.node.get(decode_name(name))
         return None if node is None else self.mounted.inode_of(node)
 
     def _resolve(self, name: bytes) -> Node:
-        node = self.node.entries().get(decode_name(name))
+        node = self.node.get(decode_name(name))
         if node is None:
             raise error(errno.ENOENT)
         return node
@@ -121,7 +121,7 @@ class ArtifactDirectory(ArtifactInode):
         text = decode_name(name)
         if self.path is None:
             raise error(errno.ENOENT)  # it has been removed
-        if text in self.node.entries():
+        if self.node.get(text) is not None:
             raise error(errno.EEXIST)
         now = format_time(self._enter())
         node = Node(
@@ -241,7 +241,7 @@ class ArtifactDirectory(ArtifactInode):
     async def rename(self, name: bytes, target: Inode, new_name: bytes, *, replace: bool) -> None:
         target = self._same_session(target)
         node = await self._recorded(name)
-        if not replace and decode_name(new_name) in target.node.entries():
+        if not replace and target.node.get(decode_name(new_name)) is not None:
             raise error(errno.EEXIST)
         with await self._ask_to_rename(name, target, new_name):
             self._check_still(name, node)
@@ -249,7 +249,7 @@ class ArtifactDirectory(ArtifactInode):
 
     def _rename(self, name: bytes, node: Node, target: ArtifactDirectory, new_name: bytes, *, replace: bool) -> None:
         source_path, target_path = self._path_for(name), target._path_for(new_name)
-        replaced = target.node.entries().get(decode_name(new_name))
+        replaced = target.node.get(decode_name(new_name))
         if replaced is not None and not replace:
             raise error(errno.EEXIST)
         mounted = self.mounted

@@ -313,7 +313,7 @@ class Sessions(Folder):
 
 
 def _check_without_artifacts(session: Session) -> None:
-    if session.tree.root.entries():
+    if session.tree.root.entry_count():
         raise error(errno.ENOTEMPTY)
 
 

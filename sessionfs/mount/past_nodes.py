@@ -159,21 +159,24 @@ class PastDirectory(PastNode):
         return xattrs.names(self, is_directory=True)
 
     def links(self, node: Node) -> int:
-        return 2 + sum(entry.is_directory for entry in self._entries(node).values())
+        with self.moment.view().lock:
+            return 2 + _directory(node).directory_count()
 
     def names(self) -> Sequence[bytes]:
-        return [name.encode("utf-8", "surrogateescape") for name in self._entries(self.node)]
+        with self.moment.view().lock:
+            return [name.encode("utf-8", "surrogateescape") for name in _directory(self.node).entries()]
 
     def lookup(self, name: bytes) -> Inode | None:
         text = decode_name(name)
-        node = self._entries(self.node).get(text)
+        with self.moment.view().lock:
+            node = _directory(self.node).get(text)
         return None if node is None else self.moment.inode_of(node, f"{self.path}/{text}" if self.path else text)
 
-    def _entries(self, node: Node) -> dict[str, Node]:
-        if not isinstance(node, Directory):
-            raise error(errno.ESTALE)
-        with self.moment.view().lock:
-            return node.entries()
+
+def _directory(node: Node) -> Directory:
+    if not isinstance(node, Directory):
+        raise error(errno.ESTALE)
+    return node
 
 
 def _kind_of(node: Node) -> type[PastNode]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from sessionfs.artifacts.node import decode_tree
+from sessionfs.artifacts.tree_object import decode_tree
 from sessionfs.errors import Error
 from sessionfs.log import Draft, Record
 from sessionfs.objects import ObjectDatabase
@@ -109,7 +109,7 @@ def has_snapshot(oid: ObjectId, objects: ObjectDatabase) -> bool:
             tree = waiting.pop()
             if tree is not None and tree not in seen:
                 seen.add(tree)
-                waiting += [entry.tree for entry in decode_tree(objects.read_json("tree", tree))]
+                waiting += decode_tree(objects.read_json("tree", tree)).trees()
     except (Error, msgspec.MsgspecError):
         return False
     return True

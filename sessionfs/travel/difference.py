@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET
 
 from sessionfs.artifacts import Directory, Node, Tree
+from sessionfs.artifacts.directory import differing
 from sessionfs.state import State, Value
 
 # What makes the content of an artifact, and what is said about it. When it was stored, as which version and under which
@@ -186,16 +187,20 @@ def _compare(
         new = after if isinstance(after, Directory) else None
         if (old is None and new is None) or (is_same_table and _is_same_object(old, new)):
             continue
-        old_entries = {} if old is None else old.entries()
-        new_entries = {} if new is None else new.entries()
-        for name in old_entries.keys() | new_entries.keys():
-            waiting.append(
-                (
-                    f"{path}/{name}" if path else name,
-                    _recorded(old_entries.get(name)),
-                    _recorded(new_entries.get(name)),
-                )
-            )
+        for one, other, name in _pairs(old, new, is_same_table):
+            waiting.append((f"{path}/{name}" if path else name, _recorded(one), _recorded(other)))
+
+
+def _pairs(
+    old: Directory | None, new: Directory | None, is_same_table: bool
+) -> Iterator[tuple[Node | None, Node | None, str]]:
+    """Yield what two directories have by each name, as far as it may differ."""
+    if is_same_table and old is not None and new is not None:
+        yield from differing(old, new)
+        return
+    before, after = ({} if one is None else one.entries() for one in (old, new))
+    for name in before.keys() | after.keys():
+        yield before.get(name), after.get(name), name
 
 
 def _is_same_object(before: Directory | None, after: Directory | None) -> bool:

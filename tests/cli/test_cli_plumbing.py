@@ -148,6 +148,18 @@ def test_ls_tree_as_json_is_the_same_for_both(tree):
     assert tree.ok("ls-tree", "-r", tree.ok("session", "save").out.strip(), "--json").json == live
 
 
+def test_ls_tree_of_a_large_directory_has_all_its_parts(tree, tmp_path):
+    many = tmp_path / "many"
+    many.mkdir()
+    for number in range(1200):
+        (many / f"{number:04}").touch()
+    tree.ok("artifact", "put", "@", str(many))
+    snapshot = tree.ok("session", "save").out.strip()
+    listed = [line.split("\t")[-1] for line in tree.ok("ls-tree", "-r", snapshot).lines]
+    assert [path for path in listed if path.startswith("many/")] == [f"many/{number:04}" for number in range(1200)]
+    assert tree.ok("ls-tree", "-r", "@", "--json").json == tree.ok("ls-tree", "-r", snapshot, "--json").json
+
+
 def test_ls_tree_refuses(tree):
     assert "is a blob, neither a tree nor a snapshot" in tree.fails(2, "ls-tree", HELLO)
     assert "no session has the id" in tree.fails(3, "ls-tree", ZEROS)
