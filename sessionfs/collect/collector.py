@@ -23,7 +23,7 @@ from sessionfs.collect.claim import claim, resolve_directory, shunned_places
 from sessionfs.collect.mirror import Mirror
 from sessionfs.collect.patterns import Patterns
 from sessionfs.collect.remembered import Source
-from sessionfs.collect.source import Changes, TooManyWatches, open_changes
+from sessionfs.collect.source import Changes, open_changes
 from sessionfs.collect.storing import Change, Storing
 from sessionfs.collect.tree import Tree
 from sessionfs.store.artifacts import encode_attributes
@@ -95,8 +95,8 @@ class Collector:
             Error: The session cannot be written to.
         """
         with self._open:
-            self._changes = open_changes(self._tree, self._mirror, poll=self._poll)
-            self._open.callback(lambda: self._changes.close())  # which may be another one by then
+            self._changes = open_changes(self._tree, self._mirror, partial(self._complain, ""), poll=self._poll)
+            self._open.callback(self._changes.close)
             self._stopping, self._stop_fd = os.pipe()
             for fd in (self._stopping, self._stop_fd):
                 self._open.callback(os.close, fd)
@@ -125,13 +125,11 @@ class Collector:
             DirectoryGone: The directory is not there any more.
             Error: The session cannot be written to any more.
         """
-        poller = select.poll()
-        poller.register(self._stopping, select.POLLIN)
         while True:
             self._look(time.monotonic())
             if self._due is not None and self._due <= time.monotonic():
                 self._record()
-            if self._wait(poller):
+            if self._wait():
                 return
 
     def stop(self) -> None:
@@ -151,17 +149,7 @@ class Collector:
 
     def _look(self, now: float, *, everything: bool = False) -> None:
         """Bring what happened into the mirror, and note when that is to be recorded."""
-        try:
-            has_changed = self._changes.rescan(now) if everything else self._changes.apply(now)
-        except TooManyWatches:
-            self._complain(
-                "",
-                "too many directories to be told of changes (fs.inotify.max_user_watches), so it is "
-                "looked at again and again",
-            )
-            self._changes.close()
-            self._changes = open_changes(self._tree, self._mirror, poll=True)
-            has_changed = self._changes.rescan(now)
+        has_changed = self._changes.rescan(now) if everything else self._changes.apply(now)
         for path, failure in self._changes.unread.items():
             self._complain(path, failure.strerror or str(failure))
         self._changes.unread.clear()
@@ -173,13 +161,15 @@ class Collector:
         self._begun = None
         self._due = self._bursts.record(self._changes, time.monotonic(), at_once=at_once, is_last=is_last)
 
-    def _wait(self, poller: select.poll) -> bool:
+    def _wait(self) -> bool:
         """Wait until something happens or is due; True when it is to stop."""
         now = time.monotonic()
         waits = [self._changes.wait_seconds, None if self._due is None else max(0.0, self._due - now)]
         seconds = min((wait for wait in waits if wait is not None), default=None)
-        if self._changes.fd is not None:
-            poller.register(self._changes.fd, select.POLLIN)
+        poller = select.poll()  # anew each time: the descriptor of the changes may be another one, or closed
+        for fd in (self._stopping, self._changes.fd):
+            if fd is not None:
+                poller.register(fd, select.POLLIN)
         told = poller.poll(None if seconds is None else seconds * 1000)
         return any(fd == self._stopping for fd, _ in told)
 

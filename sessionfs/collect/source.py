@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from sessionfs.collect.mirror import Mirror
@@ -17,8 +18,9 @@ class TooManyWatches(Exception):
 class Changes(Protocol):
     """Brings what happens in a directory into the mirror. Not thread-safe."""
 
-    unread: dict[str, OSError]
-    """What could not be looked at, by path, and why."""
+    @property
+    def unread(self) -> dict[str, OSError]:
+        """What could not be looked at, by path, and why."""
 
     @property
     def fd(self) -> int | None:
@@ -39,7 +41,6 @@ class Changes(Protocol):
 
         Raises:
             DirectoryGone: The directory itself is not there any more.
-            TooManyWatches: Not all of it can be watched.
         """
 
     def rescan(self, now: float) -> bool:
@@ -52,17 +53,78 @@ class Changes(Protocol):
         """Let go of what it holds."""
 
 
-def open_changes(tree: Tree, mirror: Mirror, *, poll: bool = False) -> Changes:
+class Switching:
+    """What is told, until there is too much to be told of: then everything is looked at again and again."""
+
+    def __init__(self, told: Changes, polled: Changes, complain: Callable[[str], None]) -> None:
+        """Prepare it.
+
+        Args:
+            told: Its :meth:`apply` and :meth:`rescan` may raise :class:`TooManyWatches`.
+            polled: What takes its place.
+            complain: Called with the reason when it does.
+        """
+        self._now: Changes = told
+        self._polled = polled
+        self._complain = complain
+
+    @property
+    def unread(self) -> dict[str, OSError]:
+        return self._now.unread
+
+    @property
+    def fd(self) -> int | None:
+        return self._now.fd
+
+    @property
+    def wait_seconds(self) -> float | None:
+        return self._now.wait_seconds
+
+    def pump(self) -> None:
+        self._now.pump()
+
+    def apply(self, now: float) -> bool:
+        try:
+            return self._now.apply(now)
+        except TooManyWatches:
+            return self._switch(now)
+
+    def rescan(self, now: float) -> bool:
+        try:
+            return self._now.rescan(now)
+        except TooManyWatches:
+            return self._switch(now)
+
+    def let_go(self) -> None:
+        self._now.let_go()
+
+    def close(self) -> None:
+        self._now.close()
+
+    def _switch(self, now: float) -> bool:
+        self._complain(
+            "too many directories to be told of changes (fs.inotify.max_user_watches), so it is "
+            "looked at again and again"
+        )
+        self._now.close()
+        self._now = self._polled
+        self._now.rescan(now)
+        return True  # what was told before that is in the mirror already, and so is no news to the look
+
+
+def open_changes(tree: Tree, mirror: Mirror, complain: Callable[[str], None], *, poll: bool = False) -> Changes:
     """Return what brings the changes of *tree* into *mirror*; look at everything first.
 
     Args:
+        complain: Called with the reason when it is looked at again and again from now on, instead of being told.
         poll: Do not wait to be told, even where the kernel tells.
     """
+    polled = Polled(tree, mirror)
     if poll or not has_notification(tree.root):
-        return Polled(tree, mirror)
+        return polled
     try:
         from sessionfs.collect.told import Notified  # late: where there is no inotify, it cannot be imported
 
-        return Notified(tree, mirror)
+        return Switching(Notified(tree, mirror), polled, complain)
     except (OSError, ImportError):
-        return Polled(tree, mirror)
+        return polled

@@ -16,7 +16,7 @@ import pytest
 
 import sessionfs
 from sessionfs import Session
-from sessionfs.collect import Change, CollectingThread, Collector, Timing, told
+from sessionfs.collect import Change, CollectingThread, Collector, Timing, polled, told
 from sessionfs.collect.claim import AlreadyCollected, BadDirectory, NoDirectory
 from sessionfs.collect.looking import is_open_for_writing
 from sessionfs.collect.tree import DirectoryGone
@@ -371,7 +371,9 @@ def test_a_queue_that_was_too_short(collecting: Collecting, monkeypatch: pytest.
     assert collecting.versions() == {"b/7": 1, "c/3": 2, "c/4": 1, "c/5": 1, "c/6": 1}
 
 
-def test_too_many_directories(complaining: Collecting, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def two_watches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system lets nobody watch more than two directories."""
     added = []
     add = told.Inotify.add
 
@@ -382,6 +384,10 @@ def test_too_many_directories(complaining: Collecting, monkeypatch: pytest.Monke
         return add(self, path, mask)
 
     monkeypatch.setattr(told.Inotify, "add", add_two)
+
+
+@pytest.mark.usefixtures("two_watches")
+def test_too_many_directories(complaining: Collecting) -> None:
     complaining.sh("mkdir a; touch a/f")
     with complaining.collector() as collector:
         complaining.sh("mkdir b; touch b/g")
@@ -390,6 +396,40 @@ def test_too_many_directories(complaining: Collecting, monkeypatch: pytest.Monke
         collector.take_in()
     assert complaining.versions() == {"b/g": 1}
     assert [path for path, why in complaining.complaints if "max_user_watches" in why] == [""]
+
+
+@pytest.mark.usefixtures("two_watches")
+def test_too_many_directories_while_it_waits(complaining: Collecting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was told before is recorded, and it waits between two looks, instead of looking all the time."""
+    monkeypatch.setattr(polled, "INTERVAL_SECONDS", 0.1)
+    looks = []
+    apply = polled.Polled.apply
+    monkeypatch.setattr(polled.Polled, "apply", lambda self, now: looks.append(now) or apply(self, now))
+    complaining.sh("mkdir a")
+    with complaining.collector() as collector:
+        thread = CollectingThread(collector)
+        thread.start()
+        complaining.sh("mkdir b")
+        assert eventually(lambda: "b" in complaining.session.artifacts)
+        looks.clear()
+        complaining.sh("touch b/g")
+        assert eventually(lambda: complaining.versions() == {"b/g": 1})
+        assert len(looks) < 30
+        thread.join()
+
+
+@pytest.mark.usefixtures("two_watches")
+def test_one_directory_too_many_where_a_file_was(complaining: Collecting) -> None:
+    """That is seen when it is recorded, before anything has told of it."""
+    complaining.sh("mkdir a; touch f")
+    with complaining.collector() as collector:
+        node = collector._mirror.find("f")
+        assert node is not None
+        complaining.sh("rm f; mkdir f; touch f/g")
+        collector._mirror.changed[node] = None  # as if told of before
+        collector._bursts.record(collector._changes, 0.0, at_once=True)
+    assert complaining.versions() == {"f/g": 1}
+    assert len(complaining.complaints) == 1
 
 
 def test_where_nobody_tells(collecting: Collecting) -> None:
