@@ -55,7 +55,7 @@ def arrange(mirror: Mirror, nodes: Iterable[Node]) -> Steps:
     """Give the steps that bring *nodes*, and the directories they are in, to their places, and take away what is gone.
 
     *mirror* says after each step what the session has then. A file that the session has not is not brought to its
-    place, but that place is free for it when all is done.
+    place, but that place is free for it when all is done. What is gone stays noted as that.
     """
     for node in sorted(nodes, key=lambda node: node.path.count("/")):
         if mirror.is_here(node):
@@ -152,8 +152,6 @@ def _delete_gone(mirror: Mirror) -> Steps:
             continue  # what could not be moved out of it must not go with it
         if (yield Delete(node, node.held_path)):
             mirror.release(node)
-    mirror.gone.clear()
-    mirror.lost.clear()
 
 
 def _topmost_gone(mirror: Mirror) -> Iterator[Node]:

@@ -157,6 +157,8 @@ class Collecting(RuleBasedStateMachine):
                 step = steps.send(True)
         except StopIteration:
             pass
+        self.mirror.gone.clear()
+        self.mirror.lost.clear()
         self.check_told(before, told)
         if not is_settled:
             return

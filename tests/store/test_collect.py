@@ -335,6 +335,25 @@ def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
     return True
 
 
+def test_what_has_gone_is_watched_no_more(collecting: Collecting) -> None:
+    collecting.sh("mkdir ../out a b c; touch a/f")
+    with collecting.collector() as collector:
+        before = watches()
+        collecting.sh("mkdir d e e/f; touch e/f/g")
+        collector.take_in()
+        assert watches() == before + 3
+        collecting.sh("rm -r d; mv e ../out")
+        collector.take_in()
+        assert watches() == before
+    assert collecting.versions() == {"a/f": 1}
+
+
+def watches() -> int:
+    """Return how many watches of inotify this process has."""
+    infos = (Path("/proc/self/fdinfo", fd) for fd in os.listdir("/proc/self/fdinfo"))
+    return sum(info.read_text().count("inotify wd:") for info in infos if info.exists())
+
+
 # Nobody looked
 
 
