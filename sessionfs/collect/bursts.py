@@ -209,6 +209,8 @@ class Bursts:
                 step = steps.send(self._storing.carry_out(step))
         except StopIteration:
             return
+        finally:
+            self._storing.tell()
 
     def _take(self, node: Node, is_last: bool) -> None:
         parent = node.parent
@@ -221,6 +223,7 @@ class Bursts:
             self._owed[node] = None
         if taken is not Taken.LATER:
             self._mirror.changed.pop(node, None)
+        self._storing.tell()
 
     def _next(self, now: float) -> float | None:
         """Return when something of what is left is to be looked at again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from enum import Enum
 from typing import Any, NamedTuple
@@ -80,6 +81,7 @@ class Storing:
         self._to = to
         self._type = type
         self._tell = tell
+        self._untold: deque[Change] = deque()
         self.complain = complain
 
     def path_in_session(self, path: str) -> str:
@@ -91,6 +93,14 @@ class Storing:
         self._core.refresh()
         with self._core.log.lock:
             return self._core.tree.find(path)
+
+    def tell(self) -> None:
+        """Tell somebody what was recorded since the last time.
+
+        Not while it is recorded: that it cannot be told is no failure of what it is about.
+        """
+        while self._untold:
+            self._tell(self._untold.popleft())
 
     # Where things are
 
@@ -119,16 +129,16 @@ class Storing:
         made = self._core.artifacts.make_directory(path, exist_ok=True, mode=mode)
         node.taken = node.found
         if made is not known:
-            self._tell(Change("stored", path))
+            self._untold.append(Change("stored", path))
 
     def _rename(self, path: str, to: str) -> None:
         self._core.artifacts.rename(path, to, make_parents=True)
-        self._tell(Change("renamed", path, to))
+        self._untold.append(Change("renamed", path, to))
 
     def _exchange(self, path: str, to: str) -> None:
         self._core.artifacts.exchange(path, to)
-        self._tell(Change("renamed", path, to))
-        self._tell(Change("renamed", to, path))
+        self._untold.append(Change("renamed", path, to))
+        self._untold.append(Change("renamed", to, path))
 
     def _delete(self, node: Node, path: str) -> None:
         artifact = self.find(path)
@@ -143,7 +153,7 @@ class Storing:
             return
         else:
             self._core.artifacts.delete(path, recursive=True)
-        self._tell(Change("deleted", path))
+        self._untold.append(Change("deleted", path))
 
     def _holds_more(self, directory: Directory, node: Node) -> bool:
         """Say whether the session has something in a directory that does not come from ours."""
@@ -243,7 +253,7 @@ class Storing:
             if known is None and self._type is not None:
                 attributes["type"] = self._type
             known = self._core.artifacts.put(self._path_of(node), stored, head=head, **attributes)
-            self._tell(Change("stored", known.path, version=known.version))
+            self._untold.append(Change("stored", known.path, version=known.version))
         self._hold(node, known)
 
     def _take_symlink(self, node: Node) -> None:
@@ -257,7 +267,7 @@ class Storing:
             if known is not None:
                 self._core.artifacts.delete(known.path)
             known = self._core.artifacts.make_symlink(self._path_of(node), target, mtime_ns=found.mtime_ns)
-            self._tell(Change("stored", known.path))
+            self._untold.append(Change("stored", known.path))
         self._hold(node, known)
         node.taken = found
 
@@ -273,7 +283,7 @@ class Storing:
         if changed:
             path = known.path
             self._core.artifacts.change(path, **changed)
-            self._tell(Change("updated", path))
+            self._untold.append(Change("updated", path))
 
     def _known(self, node: Node) -> Artifact | None:
         """Return what the session has for *node*."""

@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 from conftest import Cli
 
+from sessionfs.cli import exits
+
 WAIT_SECONDS = 20.0
 
 
@@ -145,6 +147,19 @@ def test_a_collector_that_is_killed(q4: Cli) -> None:
     (q4.cwd / "work/a").rename(q4.cwd / "work/b")
     q4.write("work/c", "three")
     assert sorted(q4.ok("collect", "@", "work", "--once").lines) == ["renamed\ta\tb", "stored\tc\t1"]
+
+
+def test_collect_when_nobody_reads_what_it_prints(q4: Cli) -> None:
+    q4.write("work/a", "one")
+    with started(q4, "collect", "q4", "work", "--debounce", "0.05") as collecting:
+        assert line(collecting) == "stored\ta\t1"
+        assert collecting.stdout is not None and collecting.stderr is not None
+        collecting.stdout.close()
+        q4.write("work/b", "two")
+        assert (collecting.wait(timeout=10), collecting.stderr.read()) == (exits.BROKEN_PIPE, "")
+    assert q4.ok("artifact", "cat", "@", "b").out == "two"
+    (q4.cwd / "work/b").unlink()
+    assert q4.ok("collect", "@", "work", "--once").lines == ["deleted\tb\t"]
 
 
 def test_collect_once(q4: Cli) -> None:

@@ -54,9 +54,8 @@ class Collecting:
             self.session,
             str(self.work),
             timing=timing,
-            tell=self.changes.append,
             complain=lambda path, why: self.complaints.append((path, why)),
-            **options,
+            **{"tell": self.changes.append, **options},
         )
 
     def once(self, **options: Any) -> None:
@@ -469,6 +468,19 @@ def test_what_is_remembered_stays_short(collecting: Collecting, monkeypatch: pyt
             collector.take_in()
     events = [event.data.get("whole", False) for event in collecting.session.events("custom.collected")]
     assert 2 <= sum(events) <= 6 and len(events) > 50
+
+
+def test_what_cannot_be_told_is_recorded(collecting: Collecting) -> None:
+    def refuse(change: Change) -> None:
+        if change.path.startswith("n"):
+            raise BrokenPipeError
+
+    with collecting.collector(tell=refuse) as collector:
+        for script in ("echo 1 >n1", "mkdir n2", "mv n1 n3", "rm n3"):
+            collecting.sh(script)
+            with pytest.raises(BrokenPipeError):
+                collector.take_in()
+        assert collecting.versions() == {} and "n2" in collecting.session.artifacts
 
 
 # What cannot be taken
