@@ -182,11 +182,15 @@ class Bursts:
     def _entries(self, ready: list[Node]) -> dict[str, Entry]:
         entries = {node.path: Entry(node.kind) for node in self._owed if self._mirror.is_here(node)}
         self._owed.clear()
+        unplaced: dict[Node, None] = {}
         for node in ready:
             above = node.parent
             while above is not None and above is not self._mirror.root and not above.is_placed:
-                entries[above.path] = Entry(above.kind, above.found)
+                if above in unplaced:
+                    break  # and so is what that is in
+                unplaced[above] = None
                 above = above.parent
+        entries |= {node.path: Entry(node.kind, node.found) for node in unplaced}
         return entries | {node.path: Entry(node.kind, node.found) for node in ready}
 
     def _say(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from sessionfs.errors import InvalidInput
 
@@ -59,15 +59,7 @@ class Patterns:
         """
         if self._exclude.match(path, is_directory):
             return False
-        return self._include.are_none or self._include.match(path, is_directory) or self._is_below_included(path)
-
-    def _is_below_included(self, path: str) -> bool:
-        parent = path.rpartition("/")[0]
-        while parent:
-            if self._include.match(parent, True):
-                return True
-            parent = parent.rpartition("/")[0]
-        return False
+        return self._include.are_none or self._include.match_within(path, is_directory)
 
 
 class _Globs:
@@ -85,6 +77,13 @@ class _Globs:
         if self._name(path.rpartition("/")[2]) is not None:
             return True
         return any(pattern.matches(path, is_directory) for pattern in self._others)
+
+    def match_within(self, path: str, is_directory: bool) -> bool:
+        """Say whether what is at *path* matches, or a directory that it is in."""
+        names = path.split("/")
+        if any(self._name(name) is not None for name in names):
+            return True
+        return any(pattern.matches_within(names, is_directory) for pattern in self._others)
 
 
 def _matches_nothing(name: str) -> None:
@@ -113,7 +112,15 @@ class _Pattern:
     def matches(self, path: str, is_directory: bool) -> bool:
         if self._only_directories and not is_directory:
             return False
-        return _match_all(self._matches, [path.rpartition("/")[2]] if self._by_name else path.split("/"))
+        names = [path.rpartition("/")[2]] if self._by_name else path.split("/")
+        return len(names) in _matching(self._matches, names)
+
+    def matches_within(self, names: list[str], is_directory: bool) -> bool:
+        if self._only_directories and not is_directory:
+            names = names[:-1]
+        if self._by_name:
+            return any(1 in _matching(self._matches, [name]) for name in names)
+        return any(True for _ in _matching(self._matches, names))
 
 
 _Match = Callable[[str], object]
@@ -124,11 +131,25 @@ def _match_of(name: str) -> _Match | None:
     return None if name == "**" else re.compile(fnmatch.translate(name)).fullmatch
 
 
-def _match_all(wanted: list[_Match | None], names: list[str]) -> bool:
-    if not wanted:
-        return not names
-    match, rest = wanted[0], wanted[1:]
+def _matching(wanted: list[_Match | None], names: list[str]) -> Iterator[int]:
+    """Yield how many of *names*, from the first one on, match together, for each such number.
+
+    All ways to match are followed at once, as places in *wanted*: there are as many as a ``**`` can stand for.
+    """
+    last = len(wanted) - 1
+    places = {0}
+    for count, name in enumerate(names, start=1):
+        # "**" may stand for nothing, but not at the end: "build/**" is what is in build.
+        for place in range(last):
+            if place in places and wanted[place] is None:
+                places.add(place + 1)
+        places = {after for place in places if place <= last for after in _after(place, wanted[place], name)}
+        if last + 1 in places:
+            yield count
+
+
+def _after(place: int, match: _Match | None, name: str) -> tuple[int, ...]:
+    """Return the places that follow one when *name* is matched there."""
     if match is None:
-        # At the end it stands for at least one name: "build/**" is what is in build.
-        return any(_match_all(rest, names[count:]) for count in range(0 if rest else 1, len(names) + 1))
-    return bool(names) and match(names[0]) is not None and _match_all(rest, names[1:])
+        return place, place + 1
+    return (place + 1,) if match(name) is not None else ()

@@ -79,12 +79,22 @@ def moves(mirror: Mirror, nodes: Iterable[Node]) -> dict[str, str | None]:
 
 
 def _place(mirror: Mirror, node: Node) -> _Placing:
-    """Bring *node* to its place; False when that cannot be done, or when it has no content yet that could be there."""
-    parent = node.parent
-    if parent is None or node.is_placed:
-        return True
-    if not (yield from _place(mirror, parent)):
-        return False
+    """Bring *node*, and what it is in, to their places; False when that cannot be done, or when *node* has no content
+    yet that could be there.
+    """
+    way = []
+    at = node
+    while at.parent is not None and not at.is_placed:
+        way.append((at, at.parent))
+        at = at.parent
+    for below, parent in reversed(way):
+        if not (yield from _place_in(mirror, below, parent)):
+            return False
+    return True
+
+
+def _place_in(mirror: Mirror, node: Node, parent: Node) -> _Placing:
+    """Bring *node* to its place in *parent*, which is in its own; the same as :func:`_place` otherwise."""
     path = _join(parent, node.name)
     occupant = parent.held.get(node.name)
     if node.held_in is not None:

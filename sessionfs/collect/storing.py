@@ -141,28 +141,32 @@ class Storing:
         self._untold.append(Change("renamed", to, path))
 
     def _delete(self, node: Node, path: str) -> None:
-        artifact = self.find(path)
-        if artifact is None:
-            return  # somebody was faster
-        if not isinstance(artifact, Directory):
-            self._core.artifacts.delete(path)
-        elif self._holds_more(artifact, node):
-            # What others have put there stays, and so does the directory.
-            for below in list(node.held.values()):
-                self._delete(below, f"{path}/{below.held_name}")
-            return
-        else:
-            self._core.artifacts.delete(path, recursive=True)
-        self._untold.append(Change("deleted", path))
+        waiting = [(node, path)]
+        while waiting:
+            node, path = waiting.pop()
+            artifact = self.find(path)
+            if artifact is None:
+                continue  # somebody was faster
+            if isinstance(artifact, Directory) and self._holds_more(artifact, node):
+                # What others have put there stays, and so does the directory.
+                waiting += [(below, f"{path}/{below.held_name}") for below in node.held.values()]
+                continue
+            self._core.artifacts.delete(path, recursive=artifact.is_directory)
+            self._untold.append(Change("deleted", path))
 
     def _holds_more(self, directory: Directory, node: Node) -> bool:
         """Say whether the session has something in a directory that does not come from ours."""
         with self._core.log.lock:
-            names = {below.held_name: below for below in node.held.values()}
-            return any(
-                name not in names or (isinstance(entry, Directory) and self._holds_more(entry, names[name]))
-                for name, entry in directory.entries().items()
-            )
+            waiting = [(directory, node)]
+            while waiting:
+                directory, node = waiting.pop()
+                ours = {below.held_name: below for below in node.held.values()}
+                for name, entry in directory.entries().items():
+                    if name not in ours:
+                        return True
+                    if isinstance(entry, Directory):
+                        waiting.append((entry, ours[name]))
+        return False
 
     # What they are
 

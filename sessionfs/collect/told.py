@@ -206,7 +206,7 @@ class Notified:
         known = parent.children.get(name)
         try:
             found = self._tree.look(path)
-        except PermissionError as failure:
+        except OSError as failure:
             self.unread[path] = failure
             return False
         if found is None:

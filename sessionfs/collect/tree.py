@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -88,10 +87,8 @@ class Tree:
                     if not above:
                         raise DirectoryGone(self.root) from failure
                     listing.found.pop(above, None)  # gone meanwhile
-                elif failure.errno == errno.EACCES:
-                    listing.unread[above] = failure
                 else:
-                    raise
+                    listing.unread[above] = failure  # what is elsewhere is collected all the same
         return listing
 
     def _entries(self, path: str) -> Iterator[tuple[str, Found]]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import inspect
+import itertools
 import os
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +19,7 @@ import pytest
 
 import sessionfs
 from sessionfs import Session
-from sessionfs.collect import Change, CollectingThread, Collector, Timing, polled, told
+from sessionfs.collect import Change, CollectingThread, Collector, Timing, polled, told, tree
 from sessionfs.collect.claim import AlreadyCollected, BadDirectory, NoDirectory
 from sessionfs.collect.looking import is_open_for_writing
 from sessionfs.collect.tree import DirectoryGone
@@ -353,6 +356,29 @@ def watches() -> int:
     return sum(info.read_text().count("inotify wd:") for info in infos if info.exists())
 
 
+@pytest.fixture
+def shallow_stack() -> Iterator[None]:
+    """Python's stack is less deep than :data:`DEEP`."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + len(DEEP.split("/")))
+    yield
+    sys.setrecursionlimit(limit)
+
+
+DEEP = "/".join(["a"] * 150)
+
+
+@pytest.mark.usefixtures("shallow_stack")
+def test_a_tree_that_is_deeper_than_the_stack(collecting: Collecting) -> None:
+    collecting.sh(f"mkdir -p {DEEP}; touch {DEEP}/f.txt")
+    with collecting.collector(include=["a/**/*.txt"]) as collector:
+        assert collecting.versions() == {f"{DEEP}/f.txt": 1}
+        collecting.session.artifacts.put(f"{DEEP}/foreign", b"x")
+        collecting.sh("rm -r a")
+        collector.take_in()
+    assert collecting.versions() == {f"{DEEP}/foreign": 1}
+
+
 # Nobody looked
 
 
@@ -484,6 +510,28 @@ def test_what_cannot_be_told_is_recorded(collecting: Collecting) -> None:
 
 
 # What cannot be taken
+
+
+def test_what_cannot_be_looked_at(complaining: Collecting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fails, a path that is too long: what is elsewhere is taken, and what was taken before stays."""
+    complaining.sh("mkdir a b; touch a/f b/g")
+    complaining.once()
+    numbers = itertools.cycle([errno.EIO, errno.ENAMETOOLONG, errno.EPERM])
+    list_directory, look = tree.list_directory, tree.look
+
+    def refuse(path: str) -> None:
+        if f"{path}/".startswith(f"{complaining.work}/a/"):
+            number = next(numbers)
+            raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr(tree, "list_directory", lambda path: refuse(path) or list_directory(path))
+    monkeypatch.setattr(tree, "look", lambda path: refuse(path) or look(path))
+    complaining.sh("touch b/h; rm b/g")
+    with complaining.collector() as collector:
+        complaining.sh("touch a/i b/i")
+        collector.take_in()
+    assert complaining.versions() == {"a/f": 1, "b/h": 1, "b/i": 1}
+    assert {path for path, _ in complaining.complaints} == {"a", "a/i"}
 
 
 def test_a_hook_that_refuses_one(complaining: Collecting) -> None:

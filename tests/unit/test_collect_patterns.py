@@ -71,5 +71,10 @@ def test_what_is_below_a_match_matches() -> None:
     assert not Patterns(exclude=["build/*"]).enters("build/a")
 
 
+def test_long_patterns() -> None:
+    assert Patterns(["a/" * 1500 + "b"]).takes("a/" * 1500 + "b", is_directory=False)
+    assert not Patterns(["**/a/" * 12 + "b"]).takes("a/" * 40 + "c", is_directory=False)  # there are 5e9 ways to try
+
+
 def test_exclusion_wins() -> None:
     assert not Patterns(["*.py"], ["test_*"]).takes("test_a.py", is_directory=False)
