@@ -45,7 +45,8 @@ class VersionIndex:
         """Begin before the first record, with what a fork begins with; :meth:`read_on` does the rest."""
         self._numbering = Numbering()
         self._contents: dict[Version, VersionContent] = {}  # of versions whose records cannot be read any more
-        self._position = Position(0, 0, session.id, 0)
+        self._position = Position(0, 0, session.id, 0)  # where reading goes on
+        self._next_seq = 0  # of the first record that is not taken in: later than there, when reading was broken off
         self._lock = threading.Lock()
         fork = past.fork_of(session)
         if fork is None:
@@ -62,7 +63,8 @@ class VersionIndex:
         """Take in what was appended.
 
         Raises:
-            CorruptLog: The log is damaged; what came before it is taken in.
+            CorruptLog, NoSuchObject, DamagedObject: The log, or what a record says in an object, is damaged; what came
+                before that is taken in, and the next call goes on there.
         """
         session.refresh()
         with self._lock:
@@ -124,9 +126,12 @@ class VersionIndex:
     def _read(self, session: Session, end: Position) -> None:
         with uncollected:
             for record in read_stretch(session.log, self._position, end):
+                if record.seq < self._next_seq:
+                    continue
                 if record.type in NUMBERED:
                     data = record.data if record.data_oid is None else session.objects.read(record.data_oid)
                     self._numbering.apply(record.type, data, Version(1, session.id, record.seq))
+                self._next_seq = record.seq + 1
         self._position = end
 
     def _begin_with(self, tree: Tree) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
@@ -307,6 +308,22 @@ def test_numbers_go_on_as_the_tree_counts_them(session):
     artifacts.rename("busy", "d/elsewhere")
     assert numbers(session, "d/elsewhere") == [(1, b"r0"), (2, b"r1"), (3, b"r2"), (4, b"t"), (5, b"b4"), (6, b"b5")]
     assert artifacts["d/elsewhere"].version == 6
+
+
+def test_reading_that_was_broken_off_goes_on_where_it_was(session):
+    """What a record says may lie in an object, and that may be missing for a while."""
+    for number in range(2):
+        session.artifacts.put("a", b"%d" % number)
+    session.artifacts.put("a", b"2", metadata={"long": "x" * 70_000})
+    core = session.core
+    oid = next(record.data_oid for _, record in core.records() if record.data_oid is not None)
+    path = next(file.path for file in core.objects.list() if file.oid == oid)
+    os.rename(path, f"{path}-away")
+    for _ in range(2):
+        with pytest.raises(sessionfs.NotFound):
+            session.versions("a")
+    os.rename(f"{path}-away", path)
+    assert numbers(session, "a") == [(1, b"0"), (2, b"1"), (3, b"2")]
 
 
 def test_names_of_one_inode_and_what_was_deleted_keep_their_versions(session):
