@@ -8,35 +8,41 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
+
+from sessionfs.log import Log
 
 # Between two records of one operation. Programs that write many files pause less, people who type pause longer.
 PAUSE_SECONDS = 1.0
 
-_MOST_KNOWN = 1000
+_MOST_KNOWN = 1000  # processes, of one session
 
 
 class Bursts:
-    """The operations that go on, by process and session."""
+    """The operations that go on, by session and process."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._known: dict[tuple[int, str], tuple[int, float]] = {}  # first record, and when the last one came
+        # First record, and when the last one came. Weakly: a session that is deleted takes what went on in it along.
+        self._known: WeakKeyDictionary[Log, dict[int, tuple[int, float]]] = WeakKeyDictionary()
 
     def of(self, pid: int) -> Burst | None:
         """Return what groups the records that a request of a process makes; None for a process that we cannot tell."""
         return Burst(self, pid) if pid else None
 
-    def find(self, pid: int, log_path: str) -> int | None:
+    def find(self, pid: int, log: Log) -> int | None:
         """Return the number of the first record of what goes on; None when it has paused, or not begun."""
-        known = self._known.get((pid, log_path))
+        known = self._known.get(log, {}).get(pid)
         return None if known is None or self._monotonic() - known[1] > PAUSE_SECONDS else known[0]
 
-    def note(self, pid: int, log_path: str, first: int) -> None:
+    def note(self, pid: int, log: Log, first: int) -> None:
         """Note that a record was made just now."""
         now = self._monotonic()
-        if len(self._known) >= _MOST_KNOWN:
-            self._known = {key: known for key, known in self._known.items() if now - known[1] <= PAUSE_SECONDS}
-        self._known[pid, log_path] = (first, now)
+        known = self._known.setdefault(log, {})
+        if len(known) >= _MOST_KNOWN:
+            for other in [other for other, (_, last) in known.items() if now - last > PAUSE_SECONDS]:
+                del known[other]
+        known[pid] = (first, now)
 
 
 class Burst:
@@ -49,9 +55,9 @@ class Burst:
         self._pid = pid
         self._first: int | None = None
 
-    def find(self, log_path: str) -> int | None:
-        self._first = self._bursts.find(self._pid, log_path)
+    def find(self, log: Log) -> int | None:
+        self._first = self._bursts.find(self._pid, log)
         return self._first
 
-    def note(self, log_path: str, seq: int) -> None:
-        self._bursts.note(self._pid, log_path, seq if self._first is None else self._first)
+    def note(self, log: Log, seq: int) -> None:
+        self._bursts.note(self._pid, log, seq if self._first is None else self._first)

@@ -10,16 +10,22 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from sessionfs.log import Log
 
 
 class Grouping(Protocol):
-    """Decides to which operation the next records of a log belong; called with the log's lock held."""
+    """Decides to which operation the next records of a log belong; called with the log's lock held.
 
-    def find(self, log_path: str) -> int | None:
+    By the log itself, not by its path: another session may come to stand there, with a log that begins anew.
+    """
+
+    def find(self, log: Log) -> int | None:
         """Return the number of the first record of the operation that is open; None when a new one begins."""
 
-    def note(self, log_path: str, seq: int) -> None:
+    def note(self, log: Log, seq: int) -> None:
         """Note that record *seq* was appended, after asking :meth:`find`."""
 
 
@@ -32,20 +38,20 @@ current = _current.get
 class Operation:
     """One operation of one session; those of other sessions go on meanwhile. Its own thread's alone."""
 
-    def __init__(self, log_path: str, outer: Grouping | None) -> None:
-        self._log_path = log_path
+    def __init__(self, log: Log, outer: Grouping | None) -> None:
+        self._log = log
         self._outer = outer
         self._first: int | None = None
 
-    def find(self, log_path: str) -> int | None:
-        if log_path == self._log_path:
+    def find(self, log: Log) -> int | None:
+        if log is self._log:
             return self._first
-        return None if self._outer is None else self._outer.find(log_path)
+        return None if self._outer is None else self._outer.find(log)
 
-    def note(self, log_path: str, seq: int) -> None:
-        if log_path != self._log_path:
+    def note(self, log: Log, seq: int) -> None:
+        if log is not self._log:
             if self._outer is not None:
-                self._outer.note(log_path, seq)
+                self._outer.note(log, seq)
         elif self._first is None:
             self._first = seq
 
@@ -66,13 +72,13 @@ def grouped(grouping: Grouping | None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def operation(log_path: str) -> Iterator[None]:
+def operation(log: Log) -> Iterator[None]:
     """Make the records of a session that are appended inside one operation; inside another one, part of that."""
     outer = _current.get()
-    while isinstance(outer, Operation) and outer._log_path != log_path:
+    while isinstance(outer, Operation) and outer._log is not log:
         outer = outer._outer
     if outer is not None:
         yield
         return
-    with grouped(Operation(log_path, _current.get())):
+    with grouped(Operation(log, _current.get())):
         yield

@@ -408,7 +408,7 @@ class Session:
 
         It holds no lock: others may append in between, and what they append is not part of it.
         """
-        return operations.operation(self.log.path)
+        return operations.operation(self.log)
 
     def append(self, type: str, data: Any, *, names_snapshot: bool = False) -> Applied | None:
         """Append one record and apply it; the caller is inside :meth:`writing` and has checked the change.
@@ -459,9 +459,9 @@ class Session:
         grouping = operations.current()
         if grouping is None:
             return self.log.append(self.clock, drafts, actor=self.actor)
-        number = grouping.find(self.log.path)
+        number = grouping.find(self.log)
         appended = self.log.append(self.clock, drafts, actor=self.actor, operation=number)
-        grouping.note(self.log.path, appended[0].seq)
+        grouping.note(self.log, appended[0].seq)
         return appended
 
     @contextlib.contextmanager

@@ -13,6 +13,7 @@ from servers import Mount, eventually, run
 import sessionfs
 from sessionfs.fsck import check
 from sessionfs.mount.bursts import PAUSE_SECONDS, Bursts
+from sessionfs.store.operation import follow
 
 
 def opened(mounted: Mount) -> sessionfs.Session:
@@ -150,7 +151,9 @@ def space(path: Path) -> int:
     return sum(entry.stat().st_blocks * 512 for entry in [path, *path.rglob("*")] if "objects" not in str(entry))
 
 
-def test_bursts_by_process_and_session() -> None:
+def test_bursts_by_process_and_session(tmp_path: Path) -> None:
+    store = sessionfs.open(tmp_path / "store", create=True, background_sync=False).core
+    logs = {name: store.unread(name).log for name in ("s", "other")}
     now = [0.0]
     bursts = Bursts(lambda: now[0])
     assert bursts.of(0) is None
@@ -158,8 +161,8 @@ def test_bursts_by_process_and_session() -> None:
     def append(pid: int, session: str, seq: int) -> int | None:
         burst = bursts.of(pid)
         assert burst is not None
-        found = burst.find(session)
-        burst.note(session, seq)
+        found = burst.find(logs[session])
+        burst.note(logs[session], seq)
         return found
 
     assert append(1, "s", 10) is None
@@ -175,4 +178,21 @@ def test_bursts_by_process_and_session() -> None:
     for pid in range(3, 3000):  # what has paused is forgotten
         now[0] += 0.01
         append(pid, "s", pid)
-    assert len(bursts._known) < 1200
+    assert len(bursts._known[logs["s"]]) < 1200
+
+
+def test_a_burst_ends_with_its_session(tmp_path: Path) -> None:
+    """Another one of the same id has an operation of its own, though the same process goes on without a pause."""
+    bursts = Bursts(lambda: 0.0)
+    with sessionfs.open(tmp_path / "store", create=True, background_sync=False) as store:
+        for others in (["a"], ["a", "b"]):
+            session = store.sessions.create(id="s")
+            for name in others:
+                session.artifacts.put(name, b"")
+            for name in ("x", "y"):
+                follow(bursts.of(1))
+                session.artifacts.put(name, b"")
+            follow(None)
+            session.undo()
+            assert [artifact.path for artifact in session.artifacts.list()] == others
+            store.sessions.delete("s")
