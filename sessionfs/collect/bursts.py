@@ -96,7 +96,7 @@ class Bursts:
         if self._look():
             changes.rescan(now)
             self._look()
-        rejoin(self._mirror, self._storing)
+        rejoin(self._mirror, self._storing, changes.pump)
         nodes = [node for node in self._mirror.changed if self._is_wanted(node)]
         self._busy.clear()
         ready = sorted(

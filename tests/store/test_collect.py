@@ -19,7 +19,7 @@ import pytest
 
 import sessionfs
 from sessionfs import Session
-from sessionfs.collect import Change, CollectingThread, Collector, Timing, polled, told, tree
+from sessionfs.collect import Change, CollectingThread, Collector, Timing, polled, storing, told, tree
 from sessionfs.collect.claim import AlreadyCollected, BadDirectory, NoDirectory
 from sessionfs.collect.looking import is_open_for_writing
 from sessionfs.collect.tree import DirectoryGone
@@ -391,6 +391,26 @@ def test_renames_are_found_by_inode_and_by_content(collecting: Collecting) -> No
     assert sorted(collecting.told()) == [
         "renamed d e", "renamed g e/g", "renamed h i", "stored j 1", "updated i",
     ]  # fmt: skip
+
+
+def test_renames_among_many_of_the_same_length(collecting: Collecting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of those with the same content the one with the same name; and the work grows with the files, not their pairs."""
+    (collecting.work / "d").mkdir()
+    for number in range(60):
+        (collecting.work / f"d/{number:02}").write_bytes(b"same" if number < 5 else b"1%03d" % number)
+    collecting.once()
+    collecting.told()
+    collecting.sh("mkdir e; cp d/0[0-5] e; rm -r d")
+    for number in range(60):
+        (collecting.work / f"e/new{number}").write_bytes(b"2%03d" % number)
+    found = []
+    find = storing.Storing.find
+    monkeypatch.setattr(storing.Storing, "find", lambda self, path: found.append(path) or find(self, path))
+    collecting.once()
+    assert sorted(line for line in collecting.told() if line.startswith("renamed")) == [
+        f"renamed d/0{number} e/0{number}" for number in range(6)
+    ]
+    assert len(found) < 1000
 
 
 def test_it_catches_up_after_it_was_killed(collecting: Collecting) -> None:
