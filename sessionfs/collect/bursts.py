@@ -115,7 +115,7 @@ class Bursts:
         changes.let_go()
         self._mirror.gone.clear()
         self._mirror.lost.clear()
-        if self._weight > _REPEATED_LEAST + _REPEATED_FACTOR * sum(1 for _ in self._mirror.root.below()):
+        if self._is_long():
             self.say_all()
         return self._next(now)
 
@@ -131,6 +131,11 @@ class Bursts:
         self._say(entries, whole=True)
 
     # Inside
+
+    def _is_long(self) -> bool:
+        """Say whether what was said since all was said is too long; without a look at all that is known, mostly."""
+        much = self._weight - _REPEATED_LEAST
+        return much > 0 and much > _REPEATED_FACTOR * sum(1 for _ in self._mirror.root.below())
 
     def _is_wanted(self, node: Node) -> bool:
         if not node.is_directory or node.held_in is not None:

@@ -117,16 +117,13 @@ def recall(source: Source, newest_first: Iterable[tuple[int, bytes]]) -> Recalle
         newest_first: Their numbers and data.
     """
     found = list(_until_whole(source, newest_first))
-    known: Known = {}
-    for _, collected in reversed(found[1:]):
-        known = _follow(known, collected)
-    unfinished = None
-    if found:
-        if found[0][1].whole:
-            known = _follow(known, found[0][1])
-        else:
-            unfinished = found[0]
-    return Recalled(known, sum(collected.weight for _, collected in found), unfinished)
+    unfinished = found[0] if found and not found[0][1].whole else None
+    paths = _Paths({})
+    for _, collected in reversed(found if unfinished is None else found[1:]):
+        paths.move({from_text(path): None if to is None else from_text(to) for path, to in collected.moved.items()})
+        for path, entry in _entries(collected).items():
+            paths.put(path, entry)
+    return Recalled(paths.known(), sum(collected.weight for _, collected in found), unfinished)
 
 
 def follow_records(known: Known, source: Source, collected: Collected, records: Iterable[tuple[str, bytes]]) -> Known:
@@ -135,21 +132,23 @@ def follow_records(known: Known, source: Source, collected: Collected, records: 
     Args:
         records: Types and data of those that belong to the operation of the event.
     """
-    said = _follow({}, collected)
+    paths = _Paths(known)
+    said = _entries(collected)
     for type, data in records:
         change = _change_decoder.decode(data)
         path = _below(source.to, from_text(change.path))
         to = None if change.to is None else _below(source.to, from_text(change.to))
+        if not path:
+            continue  # a directory above, which was made on the way
         if type == "artifact.renamed" and to is not None:
-            moved = {path: to, to: path} if change.exchange else {path: to, to: None}
-            known = _move(known, moved)
+            paths.move({path: to or None, to: path if change.exchange else None})
         elif type == "artifact.deleted":
-            known = _move(known, {path: None})
+            paths.move({path: None})
         elif type == "artifact.stored":
             taken = said.get(path)
-            known = {**known, path: taken if taken is not None and taken.kind == change.kind else Entry(change.kind)}
+            paths.put(path, taken if taken is not None and taken.kind == change.kind else Entry(change.kind))
     # What was said to be taken may not have been, or not all of it.
-    return {path: entry if path not in said else _unsure(entry) for path, entry in known.items()}
+    return {path: entry if path not in said else _unsure(entry) for path, entry in paths.known().items()}
 
 
 def in_order(known: Known) -> Known:
@@ -169,41 +168,77 @@ def _until_whole(source: Source, newest_first: Iterable[tuple[int, bytes]]) -> I
                 return
 
 
-def _follow(known: Known, collected: Collected) -> Known:
-    followed = _move(
-        known,
-        {from_text(path): None if to is None else from_text(to) for path, to in collected.moved.items()},
-    )
-    for text, values in collected.entries.items():
-        entry = _decode(values)
-        if entry is not None:
-            followed[from_text(text)] = entry
-    return followed
+def _entries(collected: Collected) -> Known:
+    """Return what an event says was taken, as far as it can be read."""
+    decoded = {from_text(text): _decode(values) for text, values in collected.entries.items()}
+    return {path: entry for path, entry in decoded.items() if entry is not None}
 
 
 def _unsure(entry: Entry) -> Entry:
     return Entry(entry.kind, None, entry.found or entry.hint)
 
 
-def _move(known: Known, moved: Moved) -> Known:
-    return {to: entry for path, entry in known.items() if (to := _moved(path, moved)) is not None}
-
-
 def _below(to: str, path: str) -> str:
-    """Return a path in the session as it is below *to*."""
-    return path[len(to) + 1 :] if to else path
+    """Return a path in the session as it is below *to*; "" when it is not below that."""
+    if not to:
+        return path
+    return path[len(to) + 1 :] if path.startswith(f"{to}/") else ""
 
 
-def _moved(path: str, moved: Moved) -> str | None:
-    """Return where *path* is afterwards; None when it is gone."""
-    above, rest = path, ""
-    while above:
-        if above in moved:
-            to = moved[above]
-            return None if to is None else to + rest
-        above, _, name = above.rpartition("/")
-        rest = f"/{name}{rest}"
-    return path
+class _Place:
+    """What is known at one path, and below it."""
+
+    __slots__ = ("below", "entry")
+
+    def __init__(self) -> None:
+        self.entry: Entry | None = None
+        self.below: dict[str, _Place] = {}
+
+
+class _Paths:
+    """Entries by path, as a tree: what is moved or goes is found without a look at all the rest."""
+
+    def __init__(self, known: Known) -> None:
+        self._top = _Place()
+        for path, entry in known.items():
+            self.put(path, entry)
+
+    def put(self, path: str, entry: Entry) -> None:
+        """Note that *entry* is at *path*; what is below that stays."""
+        place = self._top
+        for name in path.split("/"):
+            place = place.below.setdefault(name, _Place())
+        place.entry = entry
+
+    def move(self, moved: Moved) -> None:
+        """Move what is at these paths, with all that is below them, at once; None for nowhere."""
+        deepest_first = sorted(moved.items(), key=lambda item: -item[0].count("/"))
+        for to, taken in [(to, self._take(path)) for path, to in deepest_first]:
+            if to is not None and taken is not None:
+                for below, entry in _flat(taken, to):
+                    self.put(below, entry)
+
+    def known(self) -> Known:
+        """Return them all, each directory before what is in it."""
+        return {path: entry for name, place in self._top.below.items() for path, entry in _flat(place, name)}
+
+    def _take(self, path: str) -> _Place | None:
+        """Return what is at *path*, which is not there any more; None when there is nothing."""
+        *above, name = path.split("/")
+        place: _Place | None = self._top
+        for part in above:
+            place = place.below.get(part) if place is not None else None
+        return place.below.pop(name, None) if place is not None else None
+
+
+def _flat(place: _Place, path: str) -> Iterator[tuple[str, Entry]]:
+    """Yield what is known at *path*, where *place* is, and below it: all it is in before it."""
+    waiting = [(path, place)]
+    while waiting:
+        path, place = waiting.pop()
+        if place.entry is not None:
+            yield path, place.entry
+        waiting += [(f"{path}/{name}", below) for name, below in place.below.items()]
 
 
 def _encode(entry: Entry) -> list[int | str]:

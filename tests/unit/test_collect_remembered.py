@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import cProfile
+
 import msgspec
 
 from sessionfs.collect.mirror import Found
@@ -97,6 +99,24 @@ def test_what_was_done_of_it_is_in_its_records() -> None:
         "z": Entry("file", None, entry(4).found),  # it may be what it was, or what was said
         "new": Entry("file", None, entry(7).found),
     }
+
+
+def test_directories_above_are_none_of_ours() -> None:
+    source = Source("/work", "in/src")
+    above = records(*(("stored", {"path": path, "kind": "directory"}) for path in ("in", "in/src", "in/src/d")))
+    assert follow_records({}, source, describe(source, {}), above) == {"d": Entry("directory")}
+
+
+def test_following_many_takes_steps_for_each_and_not_for_each_pair() -> None:
+    count = 300
+    known = {f"f{number}": entry(number) for number in range(count)}
+    done = records(*(("deleted", {"path": f"src/f{number}"}) for number in range(count)))
+    said = [(seq, msgspec.json.encode(say({}, {f"f{seq}": None}))) for seq in range(count)]
+    begin = (-1, msgspec.json.encode(say(known)))
+    with cProfile.Profile() as profile:
+        assert follow_records(known, SOURCE, say({}), done) == {}
+        assert recall(SOURCE, [(count, msgspec.json.encode(END)), *reversed(said), begin]).known == {}
+    assert sum(called.callcount for called in profile.getstats()) < 100 * count
 
 
 def test_exchanges() -> None:
