@@ -47,14 +47,10 @@ class NotedRefs:
 
 def _list_refs(store: Store, session_id: str) -> Iterator[tuple[str, int]]:
     directory = store.layout.refs(session_id)
-    try:
-        names = sorted(store.disk.listdir(directory))
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for name in names:
+    for name in refs.list_names(store.disk, directory):
         size = store.disk.size_at(f"{directory}/{name}")
         if size:
-            yield refs.check_name(name), size
+            yield name, size
 
 
 def copy_head(source: Store, target: Store) -> None:

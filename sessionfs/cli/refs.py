@@ -12,7 +12,7 @@ from sessionfs.cli.call import Call
 from sessionfs.cli.plumbing import Plumbing
 from sessionfs.cli.spec import Option, Positional, Verb
 from sessionfs.clock import system_clock
-from sessionfs.errors import InvalidInput, from_os_error
+from sessionfs.errors import InvalidInput
 from sessionfs.oid import is_oid
 
 
@@ -39,13 +39,7 @@ def _show_ref(call: Call, arguments: Arguments) -> int:
 
 def _refs_of(store: Plumbing, session_id: str) -> Iterator[tuple[str, str]]:
     directory = store.layout.refs(session_id)
-    try:
-        names = sorted(store.disk.listdir(directory))
-    except FileNotFoundError:
-        return  # a session without refs has no directory for them
-    except OSError as failure:
-        raise from_os_error(failure, f"list {directory}") from failure
-    for name in names:
+    for name in refs.list_names(store.disk, directory):
         oid = refs.read(store.disk, os.path.join(directory, name))
         if oid is not None:
             yield name, oid

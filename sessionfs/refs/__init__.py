@@ -62,11 +62,31 @@ def check_name(name: str) -> str:
     Raises:
         MalformedRefName: It can't.
     """
-    if _NAME.fullmatch(name) is None:
+    if not _is_name(name):
         raise MalformedRefName(
             f"{name!r} is no name for a ref: letters, digits, '.', '_' and '-' are allowed, 128 at most"
         )
     return name
+
+
+def _is_name(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None
+
+
+def list_names(disk: Disk, directory: str) -> list[str]:
+    """Return the names of the refs in *directory*, sorted; some of them may have been deleted.
+
+    What lies there besides, as a copying that was broken off leaves it, is no ref.
+
+    Raises:
+        Error: The directory cannot be read.
+    """
+    try:
+        return sorted(filter(_is_name, disk.listdir(directory)))
+    except (FileNotFoundError, NotADirectoryError):
+        return []  # a session without refs has no directory for them
+    except OSError as failure:
+        raise from_os_error(failure, f"list {directory}") from failure
 
 
 def read(disk: Disk, path: str) -> str | None:

@@ -70,13 +70,7 @@ def list_checkpoints(session: Session) -> list[Checkpoint]:
 
 def checkpoint_names(session: Session) -> list[str]:
     """Return the names of refs that *session* has or had, sorted: some may have been deleted."""
-    directory = _directory(session)
-    try:
-        return sorted(session.log.disk.listdir(directory))
-    except FileNotFoundError:
-        return []  # a session without refs has no directory for them
-    except OSError as failure:
-        raise from_os_error(failure, f"list {directory}") from failure
+    return refs.list_names(session.log.disk, _directory(session))
 
 
 def find_checkpoint(session: Session, name: str) -> Checkpoint | None:

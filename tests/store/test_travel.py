@@ -340,6 +340,15 @@ def test_a_message_that_cannot_be_kept_is_refused_before_anything_is_written(ses
     assert session.info() == before and "x" not in session.checkpoints
 
 
+def test_what_is_no_ref_is_no_checkpoint(session, tmp_path):
+    """rsync, killed, leaves files of its own beside those that it was copying."""
+    session.checkpoints.create("x", at=2)
+    (tmp_path / "runs/sessions/s/refs/.x.Xy12Ab").write_bytes(b"half of")
+    assert list(session.checkpoints) == ["x"]
+    session.store.backup(tmp_path / "copy")
+    assert list(sessionfs.open(tmp_path / "copy").sessions["s"].checkpoints) == ["x"]
+
+
 def test_a_checkpoint_whose_snapshot_is_lost_is_told(session):
     made = session.checkpoints.create("x", at=2)
     os.unlink(next(file.path for file in session.store.objects.list(made.oid)))
