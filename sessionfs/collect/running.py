@@ -65,10 +65,12 @@ def run(
     Args:
         complain: Called with what could not be recorded once the command runs: what counts then is its exit code.
         collector: Collects a directory before, while and after it runs.
-        finish: Complete the session if the exit code is 0, and let it fail otherwise.
+        finish: Complete the session if the exit code is 0, and let it fail otherwise, or if it turned out that the
+            command cannot be run.
 
     Raises:
-        NoCommand, NotExecutable: Nothing was recorded.
+        NoCommand: Nothing was recorded.
+        NotExecutable: Nothing was recorded, if that could be seen; else that it was to run, and why it did not.
         Error: It was not run, because what comes before could not be recorded.
     """
     _check_command(command[0], env, cwd)
@@ -89,6 +91,10 @@ def run(
             session.complete()
         elif finish:
             session.fail(_describe(name, code))
+    except NotExecutable as failure:
+        if finish:
+            session.fail(str(failure))
+        raise
     except Error as failure:
         if code is None:
             raise
@@ -136,30 +142,31 @@ def _run_in(
     place = f"runs/{context.cause.rpartition(':')[2]}"
     streams = {name: Passing(session, f"{place}/{name}", show) for name, show in zip(Shown._fields, shown, strict=True)}
     own = {"SESSIONFS_STORE": session.store.path, "SESSIONFS_SESSION": session.id}
-    with _Signals() as signals:
+    with contextlib.ExitStack() as started, _Signals() as signals:
         try:
-            process = subprocess.Popen(
-                command,
-                env={**env, **environment(), **own},
-                cwd=cwd,
-                stdout=streams["stdout"].fd,
-                stderr=streams["stderr"].fd,
-            )
-        except OSError as failure:
-            raise NotExecutable(f"{command[0]} cannot be run: {failure.strerror or failure}") from failure
+            process = _start(command, {**env, **environment(), **own}, cwd, streams)
         finally:
             for stream in streams.values():
                 stream.start()
+                started.callback(stream.finish)
         signals.pass_on_to(process)
         returncode = process.wait()
     for stream in streams.values():
-        stream.finish()
         if stream.failure is not None:
             complain(f"{stream.path} is not kept: {stream.failure}")
     block.result = {"exit_code": returncode} | {
         name: stream.path for name, stream in streams.items() if stream.failure is None
     }
     return returncode if returncode >= 0 else _SIGNALLED - returncode
+
+
+def _start(
+    command: Sequence[str], env: Mapping[str, str], cwd: str, streams: Mapping[str, Passing]
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(command, env=env, cwd=cwd, stdout=streams["stdout"].fd, stderr=streams["stderr"].fd)
+    except OSError as failure:
+        raise NotExecutable(f"{command[0]} cannot be run: {failure.strerror or failure}") from failure
 
 
 def _describe(name: str, code: int) -> str:

@@ -248,6 +248,22 @@ def test_what_is_not_run(q4: Cli) -> None:
     assert q4.ok("--json", "events", "@", "--type", "workflow.*").json == []
 
 
+@pytest.mark.parametrize("options", [(), ("--finish",)])
+def test_what_turns_out_to_be_no_program(q4: Cli, options: tuple[str, ...]) -> None:
+    q4.write("data", "no program")
+    (q4.cwd / "data").chmod(0o755)
+    before = len(os.listdir("/proc/self/fd"))
+    done = q4("run", "@", *options, "--", "./data")
+    assert (done.code, done.out, done.err) == (126, "", "sessionfs: run: ./data cannot be run: Exec format error\n")
+    assert len(os.listdir("/proc/self/fd")) == before
+    _, ended = q4.ok("--json", "events", "@", "--type", "workflow.*").json
+    assert "Exec format error" in ended["data"]["error.message"]
+    shown = q4.ok("--json", "session", "show", "q4").json
+    expected = ("failed", "./data cannot be run: Exec format error") if options else ("active", None)
+    assert (shown["status"], shown["reason"]) == expected
+    assert q4.ok("artifact", "cat", "@", "runs/1/stdout").out == ""
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
 def test_signals_are_passed_on(q4: Cli, number: signal.Signals) -> None:
     script = f"trap 'echo got; exit 5' {number.name[3:]}; echo ready; while :; do sleep 0.01; done"
