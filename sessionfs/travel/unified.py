@@ -95,7 +95,7 @@ def _format_half(change: Change, texts: tuple[bytes, bytes] | None) -> Iterator[
         return
     hunks = list(format_hunks(*texts))
     if hunks:
-        yield b"--- %s\n+++ %s\n" % (old, new)
+        yield b"--- %s\n+++ %s\n" % (_ended(old), _ended(new))
         yield from hunks
 
 
@@ -134,6 +134,11 @@ def quote_path(prefix: bytes, path: str) -> bytes:
     """Return *path* behind *prefix*, in double quotes with escapes where git would write it so."""
     raw = prefix + encode(path)
     return b'"' + _QUOTED.sub(_escape, raw) + b'"' if _QUOTED.search(raw) else raw
+
+
+def _ended(name: bytes) -> bytes:
+    """Return *name* so that it is told from a time behind it: by a TAB, as git has it, when there is a space in it."""
+    return name + b"\t" if b" " in name else name
 
 
 def _escape(match: re.Match[bytes]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -155,6 +156,25 @@ def test_a_patch_makes_one_moment_of_the_other(session, tmp_path):
     subprocess.run(["diff", "-r", "--no-dereference", "tree", "expected"], cwd=tmp_path, check=True, timeout=30)
     assert (tmp_path / "tree/run.sh").stat().st_mode & 0o777 == 0o755
     assert b'# run.sh: tags [] -> ["tool"]\n' in patch
+
+
+@pytest.mark.skipif(shutil.which("patch") is None, reason="patch(1) is not installed")
+def test_patch_understands_names_with_spaces(session, tmp_path):
+    artifacts = session.artifacts
+    artifacts.put("a b/changed once", b"1\n")
+    artifacts.put("gone now", b"2\n")
+    artifacts.put("größe \t", b"3\n")
+    before = now(session)
+    copy_out(before, tmp_path / "tree")
+    artifacts.put("a b/changed once", b"one\n")
+    artifacts.delete("gone now")
+    artifacts.put("größe \t", b"three\n")
+    artifacts.put("new one", b"4\n")
+    copy_out(now(session), tmp_path / "expected")
+    patch = session.diff(before).unified()
+    subprocess.run(["patch", "-p1"], input=patch, cwd=tmp_path / "tree", check=True, timeout=30)
+    subprocess.run(["diff", "-r", "tree", "expected"], cwd=tmp_path, check=True, timeout=30)
+    assert b"\n--- a/a b/changed once\t\n+++ b/a b/changed once\t\n" in patch
 
 
 def copy_out(view, target):
