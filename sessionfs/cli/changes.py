@@ -64,8 +64,8 @@ def write_names(call: Call, difference: Difference) -> None:
         call.out.line(LETTERS[key.kind], "state", key.key)
 
 
-def write_stat(call: Call, difference: Difference) -> None:
-    """Write what changed as people know it from ``git diff --stat``."""
+def write_stat(call: Call, difference: Difference) -> list[dict[str, Any]]:
+    """Write what changed as people know it from ``git diff --stat``, and return the records of the artifacts."""
     records = [artifact_record(change) for change in difference.artifacts]
     names = [_shown_name(record) for record in records]
     width = min(max(map(len, names), default=0), _PATH_WIDTH)
@@ -75,14 +75,18 @@ def write_stat(call: Call, difference: Difference) -> None:
         call.out.text(f" {name:{width}} | {_counts(call, record, most, count_width)}\n")
     for change in difference.state:
         call.out.text(f" state {printable(change.key)}: {_step(change)}\n")
+    return records
 
 
-def write_total(call: Call, difference: Difference) -> None:
-    """Write ``2 artifacts and 1 key changed, 3 lines added, 1 line removed``; nothing when nothing did."""
-    counted = [change.count(limit_bytes=COUNTED_BYTES) for change in difference.artifacts]
+def write_total(call: Call, difference: Difference, records: list[dict[str, Any]]) -> None:
+    """Write ``2 artifacts and 1 key changed, 3 lines added, 1 line removed``; nothing when nothing did.
+
+    Args:
+        records: Of the artifacts, as :func:`write_stat` returns them.
+    """
     kinds = [(len(difference.artifacts), "artifact"), (len(difference.state), "key")]
     changed = [_several(number, noun) for number, noun in kinds if number]
-    added, removed = (sum(getattr(one, field) or 0 for one in counted) for field in ("added", "removed"))
+    added, removed = (sum(record[field] or 0 for record in records) for field in ("added", "removed"))
     lines = [
         f"{_several(number, 'line')} {word}" for number, word in ((added, "added"), (removed, "removed")) if number
     ]

@@ -38,8 +38,7 @@ def _diff(call: Call, arguments: Arguments) -> int:
         elif arguments.flag("names"):
             write_names(call, difference)
         elif arguments.flag("stat"):
-            write_stat(call, difference)
-            write_total(call, difference)
+            write_total(call, difference, write_stat(call, difference))
         else:
             write_diff(call, difference)
         return exits.NO if difference else exits.YES

@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from sessionfs.api import difference
+
 
 @pytest.fixture
 def past(q4):
@@ -183,6 +185,16 @@ def test_a_diff_in_short(past):
         ' state step: 1 -> {"n": 2}',
         " 2 artifacts and 1 key changed, 2 lines added, 2 lines removed",
     ]
+
+
+def test_the_lines_of_a_diff_are_counted_once(past, monkeypatch):
+    counted = []
+    count = difference.count_change
+    monkeypatch.setattr(
+        difference, "count_change", lambda *args, **options: counted.append(args) or count(*args, **options)
+    )
+    past("diff", "@{before}", "--stat")
+    assert len(counted) == 2
     records = past("--json", "diff", "@{before}").json
     assert [(record["what"], record["change"], record["name"]) for record in records] == [
         ("artifact", "modified", "a.txt"), ("artifact", "deleted", "d/b.txt"), ("state", "modified", "step"),
