@@ -95,7 +95,7 @@ def run(
         if finish:
             session.fail(str(failure))
         raise
-    except Error as failure:
+    except (Error, OSError) as failure:
         if code is None:
             raise
         complain(str(failure))
@@ -124,7 +124,7 @@ def _collecting(collector: Collector | None, complain: Complain) -> Iterator[Non
         try:
             thread.join()
             collector.take_in(is_last=True)
-        except Error as failure:
+        except (Error, OSError) as failure:
             complain(str(failure))
 
 

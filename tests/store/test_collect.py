@@ -19,7 +19,7 @@ import pytest
 
 import sessionfs
 from sessionfs import Session
-from sessionfs.collect import Change, CollectingThread, Collector, Timing, polled, storing, told, tree
+from sessionfs.collect import Change, CollectingThread, Collector, Shown, Timing, polled, run, storing, told, tree
 from sessionfs.collect.claim import AlreadyCollected, BadDirectory, NoDirectory
 from sessionfs.collect.looking import is_open_for_writing
 from sessionfs.collect.tree import DirectoryGone
@@ -601,6 +601,31 @@ def test_what_is_larger_than_is_allowed(complaining: Collecting) -> None:
     complaining.sh("head -c 10 /dev/zero >large")
     complaining.once()
     assert list(complaining.versions()) == ["a", "large"]
+
+
+def test_the_exit_code_counts_whatever_becomes_of_collecting(
+    collecting: Collecting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = told.Inotify.read
+
+    def fail(self: told.Inotify) -> list[told.Told]:
+        if (collecting.work / "begun").exists():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read(self)
+
+    monkeypatch.setattr(told.Inotify, "read", fail)
+    said: list[str] = []
+    code = run(
+        collecting.session,
+        ["sh", "-c", "touch begun; exit 3"],
+        env=os.environ,
+        cwd=str(collecting.work),
+        shown=Shown(lambda data: None, lambda data: None),
+        complain=said.append,
+        collector=collecting.collector(),
+    )
+    assert code == 3
+    assert said and all("Input/output error" in what for what in said)
 
 
 def test_a_session_that_ends(collecting: Collecting) -> None:
