@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from sessionfs.cli import exits
 from sessionfs.cli.arguments import Arguments, UsageError
 from sessionfs.cli.call import Call
 from sessionfs.cli.drawing import signs_of
@@ -18,6 +20,8 @@ from sessionfs.errors import Unsupported
 
 if TYPE_CHECKING:
     from sessionfs.ui.panes import Draw
+
+_UNDECODED = "backslashreplace"
 
 _ROLES = {"bold": "title", "red": "bad", "green": "good", "yellow": "warn", "dim": "dim"}
 
@@ -46,7 +50,7 @@ def _ui(call: Call, arguments: Arguments) -> int:
         named = arguments.maybe("SESSION")
         browser = Browser(
             store,
-            _Verbs(call, store.path).run,
+            Verbs(call.env, call.path("."), store.path).run,
             _drawing(call),
             query=arguments.maybe("query") or "",
             session_id=None if named is None else call.session(store, named).id,
@@ -78,31 +82,56 @@ def pieces(line: str) -> tuple[tuple[str, str], ...]:
     return tuple((text, role) for role, _, text in parts if text)
 
 
-class _Verbs:
+class Verbs:
     """Runs verbs as somebody would who types them: in the user's directory, each in a process of its own."""
 
-    def __init__(self, call: Call, store_path: str) -> None:
-        self._env = dict(call.env)
-        self._directory = call.path(".")
+    def __init__(self, env: Mapping[str, str], directory: str, store_path: str) -> None:
+        self._env = dict(env)
+        self._directory = directory
         self._store_path = store_path
 
-    async def run(self, words: Sequence[str]) -> tuple[int, str, str]:
-        """Run one; return its exit code, standard output and standard error. When it is cancelled, so is the verb."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "sessionfs", "--store", self._store_path, *words),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=self._directory,
-            env=self._env,
-        )
+    async def run(self, words: Sequence[str], interrupting: asyncio.Event) -> tuple[int, str, str]:
+        """Run one to its end; return its exit code, standard output and standard error.
+
+        Args:
+            interrupting: Once it is set, the verb gets SIGINT.
+
+        When this is cancelled, the verb gets SIGINT too, and is waited for; a second time, it is not.
+        """
         try:
-            out, err = await process.communicate()
-        except asyncio.CancelledError:
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(signal.SIGINT)
-            raise
-        return process.returncode or 0, out.decode(errors="backslashreplace"), err.decode(errors="backslashreplace")
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "sessionfs", "--store", self._store_path, *words),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                cwd=self._directory,
+                env=self._env,
+            )
+        except (OSError, ValueError) as failure:  # a word that is too long, a directory that has gone; a NUL
+            return exits.USAGE, "", _cannot_run(failure)
+        ending = asyncio.create_task(process.communicate())
+        interrupted = asyncio.create_task(interrupting.wait())
+        try:
+            await asyncio.wait((ending, interrupted), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            interrupted.cancel()
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.send_signal(signal.SIGINT)
+            out, err = await ending
+        code = process.returncode or 0
+        return code if code >= 0 else 128 - code, out.decode(errors=_UNDECODED), err.decode(errors=_UNDECODED)
+
+
+def _cannot_run(failure: OSError | ValueError) -> str:
+    """Return why a command was not even begun."""
+    if not isinstance(failure, OSError):
+        why = "no word of a command can hold NUL"
+    elif failure.errno == errno.E2BIG:
+        why = "it is longer than the system takes, 128 KiB in one word; run it in a shell, with a file as its input"
+    else:
+        why = exits.message_of(failure)
+    return f"the command cannot be run: {why}"
 
 
 def _is_light(call: Call, theme: str | None) -> bool:

@@ -130,12 +130,15 @@ class Browser(App[None]):
             self.do(action, lambda: None)
 
     def do(self, action: Action, done: Callable[[], None]) -> None:
-        """Ask for what an action needs, do it, and then call *done*."""
+        """Ask for what an action needs, do it, and then call *done*, also when it failed: it may have done a part."""
 
         def take(outcome: Outcome | None) -> None:
-            if outcome is not None:
+            if outcome is None:
+                return
+            self.main.action_read_again()  # at once, whether somebody tells of it or not
+            if outcome.is_well:
                 self._tell(outcome)
-                done()
+            done()
 
         self.push_screen(Dialog(action, self._run_verb), take)
 
@@ -147,7 +150,6 @@ class Browser(App[None]):
             severity="information" if outcome.code == 0 else "warning",
             markup=False,
         )
-        self.main.action_read_again()  # at once, whether somebody tells of it or not
         if outcome.words[0] == "fork" or outcome.words[:2] == ["session", "create"]:
             self.main.go_to(outcome.out.strip())
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import signal
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar, NamedTuple
 
@@ -14,6 +17,11 @@ from textual.widgets import Button, Input, Label, Static
 
 from sessionfs.shown import unmistakable
 from sessionfs.ui.commands import Action, shell_text
+
+_INTERRUPTED = 128 + signal.SIGINT
+
+# When the browser ends, what runs is interrupted, and has so long to end by itself.
+_ENDING_SECONDS = 5
 
 
 class Outcome(NamedTuple):
@@ -30,12 +38,15 @@ class Outcome(NamedTuple):
         return self.code in (0, 1)
 
 
-Run = Callable[[Sequence[str]], Awaitable[tuple[int, str, str]]]
-"""Runs one command line; returns its exit code, standard output and standard error."""
+Run = Callable[[Sequence[str], asyncio.Event], Awaitable[tuple[int, str, str]]]
+"""Runs one command line to its end; returns its exit code, standard output and standard error.
+
+Once the event is set, it is interrupted as by Ctrl-C. What cannot be run at all has an exit code and a message, too.
+"""
 
 
 class Dialog(ModalScreen[Outcome | None]):
-    """One action, before it is done."""
+    """One action, before it is done; what it gives is what was run last, None when nothing was."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel"),
@@ -48,7 +59,9 @@ class Dialog(ModalScreen[Outcome | None]):
         super().__init__()
         self._action = action
         self._run = run
-        self._is_running = False
+        self._interrupting: asyncio.Event | None = None  # interrupts what runs; None when nothing does
+        self._has_ended = asyncio.Event()
+        self._last: Outcome | None = None
 
     def compose(self) -> ComposeResult:
         """Make what is seen."""
@@ -97,28 +110,42 @@ class Dialog(ModalScreen[Outcome | None]):
             self.action_cancel()
 
     def action_cancel(self) -> None:
-        """Go back; what runs already goes on."""
-        self.dismiss(None)
+        """Interrupt what runs, and stay to say what it came to; when nothing runs, go back."""
+        if self._interrupting is None:
+            self.dismiss(self._last)
+        else:
+            self._interrupting.set()
+            self._complain("interrupting…", is_bad=False)
 
     def action_run(self) -> None:
         """Run the command, once."""
         missing = [field.label for field in self._action.fields if field.is_needed and not self._filled()[field.name]]
         if missing:
             self._complain(f"{missing[0]} is needed")
-        elif not self._is_running:
-            self._is_running = True
-            self.run_worker(self._run_it(self._action.make(self._filled())), exit_on_error=True)
+        elif self._interrupting is None:
+            self._interrupting = asyncio.Event()
+            self._has_ended.clear()
+            self.run_worker(self._run_it(self._action.make(self._filled()), self._interrupting), exit_on_error=True)
 
-    async def _run_it(self, words: list[str]) -> None:
+    async def _run_it(self, words: list[str], interrupting: asyncio.Event) -> None:
         self._complain("running…", is_bad=False)
         self.query_one("#run", Button).disabled = True
-        outcome = Outcome(words, *await self._run(words))
+        try:
+            outcome = self._last = Outcome(words, *await self._run(words, interrupting))
+        finally:
+            self._has_ended.set()
         if outcome.is_well:
             self.dismiss(outcome)
             return
-        self._is_running = False
+        self._interrupting = None
         self.query_one("#run", Button).disabled = False
         self._complain(said(outcome))
+
+    async def on_unmount(self) -> None:
+        """Wait for what runs, which was cancelled with the browser: it lets go of what it holds."""
+        if self._interrupting is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._has_ended.wait(), _ENDING_SECONDS)
 
     def _filled(self) -> dict[str, str]:
         return {field.name: self.query_one(f"#field-{field.name}", Input).value for field in self._action.fields}
@@ -134,6 +161,8 @@ class Dialog(ModalScreen[Outcome | None]):
 
 def said(outcome: Outcome) -> str:
     """Return what a command said, without what everybody knows."""
+    if outcome.code == _INTERRUPTED:
+        return "it was interrupted"
     text = outcome.err.strip() or outcome.out.strip() or f"it ended with exit code {outcome.code}"
     # Of the words before the message it knows the verb, which is the command's first one or two.
     heads = [f"sessionfs: {' '.join(outcome.words[:count])}: " for count in (2, 1)]

@@ -22,14 +22,15 @@ import pytest
 from rich.cells import cell_len
 from textual import events
 from textual.pilot import Pilot
+from textual.widgets import Input, Static
 
 import sessionfs
 from sessionfs.cli.drawing import Signs
 from sessionfs.cli.timeline_picture import draw
-from sessionfs.cli.ui import marked, pieces
+from sessionfs.cli.ui import Verbs, marked, pieces
 from sessionfs.ui.app import Browser
 from sessionfs.ui.columns import Column
-from sessionfs.ui.dialog import Dialog
+from sessionfs.ui.dialog import Dialog, Run
 from sessionfs.ui.help import Help
 from sessionfs.ui.lines import Lines
 from sessionfs.ui.rows import Cell, Row
@@ -107,18 +108,23 @@ class Seat:
 
 
 def browse(
-    store: sessionfs.Store, cli: Any, steps: Callable[[Seat], Any], size: tuple[int, int] = LARGE, **options: Any
+    store: sessionfs.Store,
+    cli: Any,
+    steps: Callable[[Seat], Any],
+    size: tuple[int, int] = LARGE,
+    run: Run | None = None,
+    **options: Any,
 ) -> Browser:
-    """Let somebody do *steps* in the browser."""
+    """Let somebody do *steps* in the browser; verbs are called here, unless *run* runs them."""
 
-    async def run(words: Sequence[str]) -> tuple[int, str, str]:
+    async def call(words: Sequence[str], _: asyncio.Event) -> tuple[int, str, str]:
         done = await asyncio.to_thread(cli, *words)
         return done.code, done.out, done.err
 
     def picture(timeline: Any, width: int) -> Any:
         return [pieces(line) for line in draw(timeline, width, Signs(is_unicode=True), marked)]
 
-    app = Browser(store, run, picture, **options)
+    app = Browser(store, run or call, picture, **options)
 
     async def seated() -> None:
         async with app.run_test(size=size) as pilot:
@@ -375,6 +381,112 @@ def test_everything_that_is_done_is_a_verbs(store, q4):
         await seat.see("Sessions 2")
 
     browse(store, q4, steps, MIDDLE, session_id="q4")
+
+
+def test_a_command_that_cannot_be_run_says_why(store, q4, tmp_path):
+    store.sessions["q4"].state["long"] = "x" * 200_000
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    verbs = Verbs(os.environ, str(gone), str(q4.store))
+
+    async def steps(seat: Seat) -> None:
+        await seat.see("Sessions 1")
+        await seat.press("2")
+        await seat.wait(lambda: seat.app.main.chosen.state is not None)
+        await seat.press("e")
+        await seat.wait(lambda: isinstance(seat.app.screen, Dialog))
+        await seat.press("ctrl+s")
+        await seat.see("cannot be run: it is longer than the system takes")
+        await seat.press("escape")
+        await seat.closed()
+        await seat.press("n")
+        await seat.wait(lambda: isinstance(seat.app.screen, Dialog))
+        seat.app.screen.query_one("#field-name", Input).value = "a\0b"
+        await seat.press("ctrl+s")
+        await seat.see("cannot be run: no word of a command can hold NUL")
+        seat.app.screen.query_one("#field-name", Input).value = "ab"
+        gone.rmdir()
+        await seat.press("ctrl+s")
+        problem = seat.app.screen.query_one("#problem", Static)
+        await seat.wait(lambda: str(problem.content).endswith(f"cannot be run: {gone}: No such file or directory"))
+
+    assert browse(store, q4, steps, run=verbs.run, session_id="q4").return_code is None
+
+
+def test_what_runs_is_interrupted_and_what_it_had_done_is_seen(filled, q4):
+    filled.sessions.delete("done")
+    ran = []
+
+    async def run(words: Sequence[str], interrupting: asyncio.Event) -> tuple[int, str, str]:
+        ran.append(words)
+        filled.sessions.delete("broken")
+        await interrupting.wait()
+        await asyncio.sleep(0.1)  # it takes its time to end
+        return 130, "", ""
+
+    async def steps(seat: Seat) -> None:
+        await seat.see("Sessions 2")
+        await seat.press("T")
+        await seat.see("done@")
+        await seat.press("enter")
+        await seat.see("sessionfs trash restore done@")
+        await seat.press("enter")
+        await seat.see("running…")
+        await seat.press("escape")
+        await seat.see("interrupting…")
+        assert isinstance(seat.app.screen, Dialog)
+        await seat.see("it was interrupted")
+        assert len(ran) == 1 and "broken@" not in seat.screen
+        await seat.press("escape")
+        await seat.see("broken@")
+
+    browse(filled, q4, steps, run=run, session_id="q4")
+
+
+def test_a_verb_gets_ctrl_c_and_is_waited_for(store, q4):
+    verbs = Verbs({**os.environ, "PYTHONPATH": str(ROOT)}, str(q4.store), str(q4.store))
+    fifo = str(q4.store.parent / "fifo")
+    os.mkfifo(fifo)
+
+    async def steps(end: Callable[[asyncio.Task[Any], asyncio.Event], Any]) -> Any:
+        interrupting = asyncio.Event()
+        words = ["session", "create", "--template", "ml_training", "--set-file", f"name={fifo}"]
+        running = asyncio.create_task(verbs.run(words, interrupting))
+        fd = await asyncio.to_thread(os.open, fifo, os.O_WRONLY)  # once the verb reads it
+        try:
+            end(running, interrupting)
+            (done,) = await asyncio.gather(running, return_exceptions=True)
+            with pytest.raises(OSError, match="No such device"):  # nobody reads it any more
+                os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        finally:
+            os.close(fd)
+        return done
+
+    assert asyncio.run(steps(lambda _, interrupting: interrupting.set())) == (130, "", "")
+    assert isinstance(asyncio.run(steps(lambda running, _: running.cancel())), asyncio.CancelledError)
+
+
+def test_when_the_browser_ends_a_verb_is_waited_for(store, q4):
+    ended = []
+
+    async def run(words: Sequence[str], interrupting: asyncio.Event) -> tuple[int, str, str]:
+        try:
+            await interrupting.wait()
+        finally:
+            await asyncio.sleep(0.1)
+            ended.append(words)
+        return 0, "", ""
+
+    async def steps(seat: Seat) -> None:
+        await seat.see("Sessions 1")
+        await seat.press("u")
+        await seat.see("$ sessionfs undo")
+        await seat.press("ctrl+s")
+        await seat.see("running…")
+        await seat.press("ctrl+q")
+
+    browse(store, q4, steps, run=run, session_id="q4")
+    assert len(ended) == 1
 
 
 def test_versions_and_what_differs_between_two(filled, q4):
