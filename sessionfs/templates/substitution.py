@@ -8,12 +8,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from sessionfs.templates.template import BadTemplate
 
-_OPENING = re.compile(r"(\$+)\{")
+# From the first of a run of dollars only: else a long one without a brace is gone through from each of them.
+_OPENING = re.compile(r"(?<!\$)(\$+)\{")
+_PLACE = re.compile(r"\$\{([^}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+# What filling in makes of one value or file: it is in memory, several times over, before it can be stored.
+MAX_FILLED_CHARACTERS = 64 << 20
 
 BUILT_IN = {
     "id": "the session's id",
@@ -35,36 +40,48 @@ def fill_text(text: str, values: Mapping[str, Any], where: str) -> str:
         where: What names the text in messages.
 
     Raises:
-        BadTemplate: It names a variable that there is not, or one is not closed.
+        BadTemplate: It names a variable that there is not, one is not closed, or there would be more than
+            MAX_FILLED_CHARACTERS.
     """
-    parts: list[str] = []
-    for part in _parts(text, where):
-        parts.append(part if isinstance(part, str) else show(_value(part, values, where)))
-    return "".join(parts)
+    return _fill_text(text, values, where, _Room())
 
 
 def fill(value: Any, values: Mapping[str, Any], where: str) -> Any:
     """Return a JSON *value* with the variables in all of its texts filled in, those of keys too.
 
     Raises:
-        BadTemplate: As for :func:`fill_text`, or two keys become the same.
+        BadTemplate: As for :func:`fill_text`, all texts together, or two keys become the same.
     """
+    return _fill(value, values, where, _Room())
+
+
+def _fill(value: Any, values: Mapping[str, Any], where: str, room: _Room) -> Any:
     if isinstance(value, str):
-        parts = list(_parts(value, where))
-        if len(parts) == 1 and isinstance(parts[0], _Name):
-            return _value(parts[0], values, where)
-        return fill_text(value, values, where)
+        found = _PLACE.fullmatch(value)
+        if found is None:
+            return _fill_text(value, values, where, room)
+        whole = _value(_Part(found[1], 0, True), values, value, where)
+        room.take(len(show(whole)), where)
+        return whole
     if isinstance(value, Mapping):
         filled: dict[str, Any] = {}
         for key, item in value.items():
-            name = fill_text(key, values, where)
+            name = _fill_text(key, values, where, room)
             if name in filled:
                 raise BadTemplate(f"{where}: two keys become {name!r}; give the variables other values, or rename one")
-            filled[name] = fill(item, values, f"{where}.{key}")
+            filled[name] = _fill(item, values, f"{where}.{key}", room)
         return filled
     if isinstance(value, list | tuple):
-        return [fill(item, values, where) for item in value]
+        return [_fill(item, values, where, room) for item in value]
     return value
+
+
+def _fill_text(text: str, values: Mapping[str, Any], where: str, room: _Room) -> str:
+    filled: list[str] = []
+    for part in _parts(text, where):
+        filled.append(show(_value(part, values, text, where)) if part.is_name else part.text)
+        room.take(len(filled[-1]), where, text, part.offset)
+    return "".join(filled)
 
 
 def names_in(value: Any, where: str) -> Iterator[tuple[str, str]]:
@@ -75,8 +92,8 @@ def names_in(value: Any, where: str) -> Iterator[tuple[str, str]]:
     """
     if isinstance(value, str):
         for part in _parts(value, where):
-            if isinstance(part, _Name):
-                yield part.name, where
+            if part.is_name:
+                yield part.text, where
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from names_in(key, where)
@@ -100,42 +117,71 @@ def show(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-class _Name:
-    """A variable in a text."""
+class _Part(NamedTuple):
+    """What is between variables, or the name of one."""
 
-    __slots__ = ("line", "name")
-
-    def __init__(self, name: str, line: int) -> None:
-        self.name = name
-        self.line = line
+    text: str
+    offset: int  # in the text that it is of
+    is_name: bool
 
 
-def _parts(text: str, where: str) -> Iterator[str | _Name]:
+class _Room:
+    """How much filling in may still make."""
+
+    def __init__(self) -> None:
+        self._left = MAX_FILLED_CHARACTERS
+
+    def take(self, count: int, where: str, text: str = "", offset: int = 0) -> None:
+        """Note that *count* characters more were made, of what is at *offset* in *text*.
+
+        Raises:
+            BadTemplate: There are too many now.
+        """
+        self._left -= count
+        if self._left < 0:
+            raise BadTemplate(
+                f"{_at(text, offset, where)}: with its variables filled in it would have more than "
+                f"{MAX_FILLED_CHARACTERS} characters; give them shorter values, or name them less often"
+            )
+
+
+def _at(text: str, offset: int, where: str) -> str:
+    """Return what names a place in a text; the line only if it is not the first."""
+    line = _line(text, offset)
+    return f"{where}, line {line}" if line > 1 else where
+
+
+def _line(text: str, offset: int) -> int:
+    """Return in which line something is, from 1. For messages only: it goes through all that is before."""
+    return text.count("\n", 0, offset) + 1
+
+
+def _parts(text: str, where: str) -> Iterator[_Part]:
     """Yield what is between variables, and the variables."""
     start = 0
     for found in _OPENING.finditer(text):
         if found.start() < start:
             continue  # inside the braces of the one before
         if start < found.end() - 2:  # the last dollar goes: it opens a variable, or keeps the one before it from that
-            yield text[start : found.end() - 2]
+            yield _Part(text[start : found.end() - 2], start, False)
         start = found.end()
         if len(found[1]) > 1:
-            yield "{"
+            yield _Part("{", found.start(), False)
             continue
-        line = text.count("\n", 0, found.start()) + 1
         end = text.find("}", start)
         if end < 0:
+            line = _line(text, found.start())
             raise BadTemplate(f"{where}, line {line}: '${{' is never closed; for the two signs themselves write '$${{'")
-        yield _Name(text[start:end], line)
+        yield _Part(text[start:end], found.start(), True)
         start = end + 1
     if start < len(text):
-        yield text[start:]
+        yield _Part(text[start:], start, False)
 
 
-def _value(name: _Name, values: Mapping[str, Any], where: str) -> Any:
-    if name.name not in values:
-        raise unknown_variable(name.name, values, f"{where}, line {name.line}" if name.line > 1 else where)
-    return values[name.name]
+def _value(name: _Part, values: Mapping[str, Any], text: str, where: str) -> Any:
+    if name.text not in values:
+        raise unknown_variable(name.text, values, _at(text, name.offset, where))
+    return values[name.text]
 
 
 def unknown_variable(name: str, known: Mapping[str, Any], where: str) -> BadTemplate:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sessionfs.templates import variables
 from sessionfs.templates.reading import parse_template
-from sessionfs.templates.substitution import escape, fill, fill_text
+from sessionfs.templates.substitution import MAX_FILLED_CHARACTERS, escape, fill, fill_text, names_in
 from sessionfs.templates.template import BadTemplate
 from sessionfs.templates.variables import BadVariable, check_values, parse_values
 
@@ -66,6 +68,26 @@ def test_mistakes_are_named_by_file_and_key(text, said):
     with pytest.raises(BadTemplate) as failure:
         parse(text)
     assert said in str(failure.value) and PATH in str(failure.value)
+
+
+@pytest.mark.parametrize("text", ["${n}\n" * 50_000, "$" * 100_000, "${n" * 50_000 + "}"])
+def test_a_long_text_takes_no_longer_than_it_is_long(text):
+    started = time.process_time()
+    names = {name: "x" for name, _ in names_in(text, "t")}
+    filled = fill_text(text, names, "t")
+    assert time.process_time() - started < 1  # several, where all is gone through again for each variable or dollar
+    assert filled == text.replace("${n}", "x") or len(names) == 1
+
+
+def test_what_filling_in_makes_is_bounded():
+    value = "x" * (MAX_FILLED_CHARACTERS // 64)
+    many = "a\n" + "${n}\n" * 64
+    with pytest.raises(BadTemplate, match=r"^t, line 65: .* more than 67108864 characters"):
+        fill_text(many, {"n": value}, "t")
+    for texts in (["${n}"] * 65, {"a": ["${n}"] * 64, "b": "b${n}"}):  # all that is made of one value, in one bound
+        with pytest.raises(BadTemplate, match="more than 67108864 characters"):
+            fill(texts, {"n": value}, "state")
+    assert fill(["${n}"] * 64, {"n": value}, "state") == [value] * 64
 
 
 VARIABLES = """
