@@ -100,13 +100,18 @@ class Browser(App[None]):
         """Once there is something to see, begin to watch: with ten thousand sessions that is a second's work."""
         if not self._is_following:
             self._is_following = True
-            self.set_timer(_WATCH_SECONDS, self._follow)
+            self.set_timer(_WATCH_SECONDS, self._begin_to_follow)
 
-    def _follow(self) -> None:
-        self.run_worker(follow(self._store, self._threads, self._take_in, self._note_damage), exit_on_error=True)
+    def _begin_to_follow(self) -> None:
+        # The function itself: a coroutine that is made and then never begun, on the way out, is complained of.
+        self.run_worker(self._follow, exit_on_error=True)  # type: ignore[arg-type]  # mypy finds two readings
+
+    async def _follow(self) -> None:
+        await follow(self._store, self._threads, self._take_in, self._note_damage)
 
     def on_unmount(self) -> None:
         """Let go of the threads; what they still read is of no use to anybody."""
+        self.workers.cancel_all()  # one may have begun on the way out, and would ask them
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     # Ending

@@ -384,23 +384,17 @@ def test_everything_that_is_done_is_a_verbs(store, q4):
 
 
 def test_a_command_that_cannot_be_run_says_why(store, q4, tmp_path):
-    store.sessions["q4"].state["long"] = "x" * 200_000
     gone = tmp_path / "gone"
     gone.mkdir()
     verbs = Verbs(os.environ, str(gone), str(q4.store))
 
     async def steps(seat: Seat) -> None:
         await seat.see("Sessions 1")
-        await seat.press("2")
-        await seat.wait(lambda: seat.app.main.chosen.state is not None)
-        await seat.press("e")
-        await seat.wait(lambda: isinstance(seat.app.screen, Dialog))
-        await seat.press("ctrl+s")
-        await seat.see("cannot be run: it is longer than the system takes")
-        await seat.press("escape")
-        await seat.closed()
         await seat.press("n")
         await seat.wait(lambda: isinstance(seat.app.screen, Dialog))
+        seat.app.screen.query_one("#field-name", Input).value = "x" * 132_000
+        await seat.press("ctrl+s")
+        await seat.see("cannot be run: it is longer than the system takes")
         seat.app.screen.query_one("#field-name", Input).value = "a\0b"
         await seat.press("ctrl+s")
         await seat.see("cannot be run: no word of a command can hold NUL")
@@ -487,6 +481,15 @@ def test_when_the_browser_ends_a_verb_is_waited_for(store, q4):
 
     browse(store, q4, steps, run=run, session_id="q4")
     assert len(ended) == 1
+
+
+def test_what_begins_while_the_browser_ends_is_not_begun(store, q4):
+    async def steps(seat: Seat) -> None:
+        await seat.see("Sessions 1")
+        seat.app._begin_to_follow()
+        seat.app.on_unmount()
+
+    browse(store, q4, steps)
 
 
 def test_versions_and_what_differs_between_two(filled, q4):
