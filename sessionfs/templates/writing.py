@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import contextlib
+import errno
 import os
 import shutil
 import stat
@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from sessionfs import locks
 from sessionfs.artifacts import Directory, Node, text_of
 from sessionfs.errors import Conflict, from_os_error
 from sessionfs.oid import ObjectId
@@ -29,6 +30,12 @@ from sessionfs.templates.toml import format_key, format_table, format_value
 # Below the template's directory.
 _FILES = "files"
 _HOOKS = "hooks"
+
+# The template's text, until it is in its own place too: a directory that has it was never finished. Its maker holds a
+# lock on it, so that what a killed process left can be told from what is being made.
+_TEXT = ".template.toml"
+
+_ASIDE = "-unfinished"
 
 _PLAIN_MODES = (0o644, 0o755)  # any other is written down: a file must stay one that its owner can read
 
@@ -76,7 +83,8 @@ def write_template(
         NoSpace, ReadOnlyStore: It cannot be written.
 
     Durability:
-        A kill leaves no template, or all of it, and then perhaps files in a hidden directory or in ``tmp/``.
+        A kill leaves no template, or all of it; and perhaps files in a hidden directory, in ``tmp/``, or where those of
+        the template were to be, which the next one of this name takes away.
     """
     check_name(name)
     directory = places.directories[place]
@@ -103,7 +111,8 @@ def write_template(
                 shutil.copy(source, f"{staging}/{path}")
             _publish(staging, text, target)
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            for left in (staging, staging + _ASIDE):
+                shutil.rmtree(left, ignore_errors=True)
     except OSError as failure:
         raise from_os_error(failure, f"make the template {target}{SUFFIX}") from failure
     left_out = tuple(text_of(node.path) for node in nodes if _what(node) is None)
@@ -111,33 +120,70 @@ def write_template(
 
 
 def _check_free(target: str) -> None:
-    for path in (target + SUFFIX, target):
-        if os.path.lexists(path):
-            raise _taken(path)
+    if os.path.lexists(target + SUFFIX):
+        raise _taken(target + SUFFIX)
+    if os.path.lexists(target) and not os.path.lexists(f"{target}/{_TEXT}"):
+        raise _taken(target)
 
 
 def _taken(path: str) -> TemplateExists:
-    return TemplateExists(f"there is {path} already; choose another name, or remove it")
+    what = "" if path.endswith(SUFFIX) else f", which is no template without {os.path.basename(path)}{SUFFIX}"
+    return TemplateExists(f"there is {path} already{what}; choose another name, or remove it")
 
 
 def _publish(staging: str, text: bytes, target: str) -> None:
-    """Let the files appear at *target*, then the template beside them."""
-    with tempfile.NamedTemporaryFile(prefix=".new-template-", dir=os.path.dirname(target), delete=False) as file:
+    """Let the files appear at *target*, then the template beside them; when that fails, nothing is there."""
+    with open(f"{staging}/{_TEXT}", "xb") as file:
+        locks.acquire(file.fileno(), file.name)
+        file.write(text)
+        file.flush()
+        os.fchmod(file.fileno(), 0o644)
+        os.fsync(file.fileno())
+        os.chmod(staging, 0o755)
+        _check_free(target)
+        _take_away_unfinished(target, staging + _ASIDE)
+        place = staging if os.listdir(staging) == [_TEXT] else target
         try:
-            file.write(text)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
-            os.chmod(staging, 0o755)
-            if os.listdir(staging):
-                os.rename(staging, target)
-            try:
-                os.link(file.name, target + SUFFIX)  # not a rename: that would replace one that was made meanwhile
-            except FileExistsError as failure:
-                raise _taken(target + SUFFIX) from failure
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(file.name)
+            os.rename(staging, place)
+        except OSError as failure:
+            if failure.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise
+            raise _taken(target) from failure  # made meanwhile
+        try:
+            os.link(f"{place}/{_TEXT}", target + SUFFIX)  # not a rename: that would replace one that was made meanwhile
+        except OSError as failure:
+            os.rename(place, staging)
+            if not isinstance(failure, FileExistsError):
+                raise
+            raise _taken(target + SUFFIX) from failure
+        os.unlink(f"{place}/{_TEXT}")
+
+
+def _take_away_unfinished(target: str, aside: str) -> None:
+    """Move what a killed process left at *target* out of the way.
+
+    Raises:
+        TemplateExists: It is being made, by a process that lives.
+    """
+    try:
+        fd = os.open(f"{target}/{_TEXT}", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        if not locks.try_acquire(fd):
+            raise TemplateExists(f"the template {target}{SUFFIX} is being made just now; choose another name")
+        if not _is_at(fd, f"{target}/{_TEXT}"):
+            raise _taken(target)  # its maker has finished it, or another one has taken it away
+        os.rename(target, aside)
+    finally:
+        os.close(fd)
+
+
+def _is_at(fd: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _read(session: Session) -> tuple[Fields, dict[str, Any], list[_Node]]:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import random
+import signal
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
+import pytest
 from children import children
 from thoroughness import times
 
@@ -56,6 +61,37 @@ def test_a_killed_making_leaves_all_or_nothing(tmp_path):
     assert [fault for fault in check(store.core) if fault.is_damage] == []
     files = [directory for directory in Path(path, "templates").iterdir() if directory.is_dir()]
     assert all(len([*one.rglob("files/*/*")]) == FILES for one in files if one.name != "many")
+
+
+@pytest.mark.parametrize(("last_call", "is_made"), [("rename", False), ("link", False), ("unlink", True)])
+def test_what_a_kill_left_is_not_in_the_way_of_the_next_one(tmp_path, last_call, is_made):
+    with sessionfs.open(tmp_path / "s", create=True, background_sync=False) as store:
+        session = store.sessions.create(id="one")
+        session.artifacts.put("a.txt", b"a\n")
+        program = """
+            import os, signal, sys, sessionfs
+            from sessionfs.templates import writing
+
+            class Deadly:
+                def __getattr__(self, name):
+                    if name == sys.argv[2]:
+                        os.kill(os.getpid(), signal.SIGKILL)
+                    return getattr(os, name)
+
+            store = sessionfs.open(sys.argv[1], background_sync=False)
+            writing.os = Deadly()
+            store.templates.create("twice", store.sessions["one"])
+        """
+        words = [sys.executable, "-c", textwrap.dedent(program), str(store.path), last_call]
+        assert subprocess.run(words, check=False).returncode == -signal.SIGKILL
+        assert ("twice" in store.templates) == is_made
+        if not is_made:
+            session.artifacts.put("b.txt", b"b\n")
+            store.templates.create("twice", session)
+        with pytest.raises(sessionfs.Conflict, match="choose another name"):
+            store.templates.create("twice", session)
+        assert tree_of(store.sessions.create(template="twice")) == tree_of(session)
+        assert not [*Path(store.path).glob("tmp/*-unfinished")]
 
 
 def tree_of(session):

@@ -14,7 +14,7 @@ from sessionfs import api
 from sessionfs.durable import OsDisk
 from sessionfs.hooks import HookVeto
 from sessionfs.store import store as domain
-from sessionfs.templates import BadTemplate
+from sessionfs.templates import BadTemplate, writing
 from sessionfs.templates.content import LostFile, OutsideTemplate
 from sessionfs.templates.hooks import HookNotCalled
 
@@ -353,3 +353,52 @@ def test_a_template_made_from_a_session_leaves_nothing_when_it_fails(store):
         store.templates.create("lost", session)
     assert sorted(os.listdir(f"{store.path}/templates")) == ["copy", "mine", "mine.toml"]
     assert not [name for name in os.listdir(f"{store.path}/tmp") if "template" in name]
+
+
+class Meanwhile:
+    """``os``, but for one call before which something happens."""
+
+    def __init__(self, call, does):
+        self._call = call
+        self._does = does
+
+    def __getattr__(self, name):
+        if name == self._call:
+            self._does()
+        return getattr(os, name)
+
+
+@pytest.mark.parametrize("paths", [(), ("a.txt",)])
+def test_of_two_templates_of_one_name_one_is_made_whole(store, monkeypatch, paths):
+    session = store.sessions.create()
+    for path in paths:
+        session.artifacts.put(path, b"")
+
+    def another():
+        monkeypatch.undo()
+        store.templates.create("one", session, about="the first")
+
+    monkeypatch.setattr(writing, "os", Meanwhile("rename", another))
+    with pytest.raises(sessionfs.Conflict, match="choose another name"):
+        store.templates.create("one", session)
+    assert store.templates["one"].about == "the first"
+    assert [*store.sessions.create(template="one").artifacts] == [*paths]
+
+
+def test_what_somebody_writes_by_hand_meanwhile_stays(store, monkeypatch):
+    session = store.sessions.create()
+    session.artifacts.put("a.txt", b"")
+    refused = []
+
+    def others():
+        monkeypatch.undo()
+        with pytest.raises(sessionfs.Conflict, match="is being made just now") as failure:
+            store.templates.create("one", session)
+        refused.append(failure)
+        write(store, "one", "about = 'by hand'")
+
+    monkeypatch.setattr(writing, "os", Meanwhile("link", others))
+    with pytest.raises(sessionfs.Conflict, match=r"one\.toml already; choose another name"):
+        store.templates.create("one", session)
+    assert refused and store.templates["one"].about == "by hand"
+    assert sorted(os.listdir(f"{store.path}/templates")) == ["mine", "mine.toml", "one.toml"]
