@@ -161,11 +161,12 @@ VERBS = {
     ),
     "template show": Verb(
         _show,
-        about="At a terminal what it is for and its variables; elsewhere the file as it is, to make one's own from.",
+        about="At a terminal what it is for and its variables; elsewhere the file as it is. To make one's own from it, "
+        "copy that file, which template list names, and the directory beside it into templates/ in the store.",
         positionals=(_NAME,),
         examples=(
             ("template show ml_training", "what can be set"),
-            ("template show ml_training > runs/templates/mine.toml", "a copy to change"),
+            ("template show ml_training | less", "the file itself, to learn from"),
         ),
         exits=_EXITS,
     ),

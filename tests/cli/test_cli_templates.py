@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from sessionfs.cli.template import VERBS
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -136,3 +139,17 @@ def test_the_readmes_template(cli):
     assert "templates/run7-again/hooks/no-weights" in shown
     outcome = cli("--json", "hooks", "run", "pre-artifact-store", "run7", "metrics.csv").json
     assert [one["hook"] for one in outcome] == ["templates/training/no-weights"]
+
+
+def test_the_examples_do_what_they_say_and_can_be_copied(cli):
+    for command, _ in VERBS["template show"].examples:
+        words, *_ = command.split("|")
+        assert cli.ok(*words.split()).out
+    for found in cli.ok("template", "list", "--json").json:
+        mine = cli.store / "templates" / f"my_{found['name']}"
+        mine.parent.mkdir(exist_ok=True)
+        shutil.copy(found["path"], f"{mine}.toml")
+        shutil.copytree(found["path"].removesuffix(".toml"), mine)
+        assert cli.ok("template", "show", mine.name).out == Path(found["path"]).read_text()
+        missing = cli.ok("--json", "template", "check", mine.name).json["missing"]
+        cli.ok("template", "check", mine.name, *(f"--set={name}=x" for name in missing))
