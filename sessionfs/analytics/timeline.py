@@ -6,6 +6,7 @@ has the same size whether a session has a hundred events or a million.
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Iterator
 from typing import Any
@@ -279,14 +280,17 @@ class _Filling:
 
     def done(self, kind: str, name: str) -> Lane:
         """Return the lane; a workflow that has begun and not ended is there from its beginning."""
-        for time_ns in self.begun_ns:
-            self.count += 1
-            self._spans.append(Span(time_ns, time_ns, 1))
         return Lane(
             kind=kind,
             name=name,
-            count=self.count,
+            count=self.count + len(self.begun_ns),
             failures=self._failures,
-            spans=tuple(sorted(self._spans, key=lambda span: span.begin_ns)),
+            spans=tuple(sorted([*self._spans, *self._begun()], key=lambda span: span.begin_ns)),
             marks=tuple(self._marks),
         )
+
+    def _begun(self) -> Iterator[Span]:
+        """Yield the beginnings of what has not ended, those within a step together."""
+        for _, group in itertools.groupby(sorted(self.begun_ns), self._step):
+            times_ns = list(group)
+            yield Span(times_ns[0], times_ns[-1], len(times_ns))

@@ -222,6 +222,18 @@ def test_a_timeline_has_one_size_whatever_happened(store):
     assert sum(mark.count for mark in lane.marks) == 2000
 
 
+def test_many_workflows_that_began_and_did_not_end_are_put_together(store, clock):
+    session = store.sessions.create(id="s")
+    for _ in range(2000):
+        session.record("workflow.started", {"name": "w"})
+        clock.now_ns += SECOND
+    session.record("workflow.completed", {"name": "w", "duration_ns": SECOND})
+    (lane,) = draw_timeline(store.index, "s", steps=50).sessions[0].lanes
+    assert (lane.count, sum(span.count for span in lane.spans)) == (2000, 2000)
+    assert len(lane.spans) <= 52
+    assert max(span.end_ns - span.begin_ns for span in lane.spans) / SECOND == pytest.approx(2000 / 50, abs=2)
+
+
 def test_calls_that_ran_beside_each_other_are_one_span(store, clock):
     session = store.sessions.create(id="s")
     clock.now_ns += 100 * SECOND
