@@ -84,8 +84,11 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-def measure(store: Store, index: Index, query: Query) -> Stats:
+def measure(store: Store, index: Index, query: Query, *, sizes: Sizes | None = None) -> Stats:
     """Return numbers about the sessions that fit *query*.
+
+    Args:
+        sizes: What their content takes, if that is known: otherwise the whole store is surveyed.
 
     Raises:
         Error: The store cannot be read, or the index neither used nor made.
@@ -93,9 +96,11 @@ def measure(store: Store, index: Index, query: Query) -> Stats:
 
     def ask(connection: sqlite3.Connection) -> Stats:
         with choosing(connection, query):
+            if sizes is not None:
+                return _measure(connection, sizes)
             with surveyed(connection, store):
-                sizes = content_sizes(connection)
-            return _measure(connection, sizes)
+                found = content_sizes(connection)
+            return _measure(connection, found)
 
     return index.ask(ask)
 

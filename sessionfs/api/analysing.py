@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Unpack, cast
 
 from sessionfs.store.session import NoSuchSession
@@ -91,11 +92,17 @@ class Analysing:
 
         Nothing in it runs, and nothing is fetched: it can be read anywhere, and sent to anybody who may know the names.
         """
+        from sessionfs.analytics.patterns import find_patterns
         from sessionfs.analytics.report import Report, format_report
+        from sessionfs.analytics.space import measure_space
+        from sessionfs.analytics.stats import measure
         from sessionfs.analytics.timeline import draw_timeline
+        from sessionfs.query import session_query
 
         store = cast("Store", self)
-        patterns = self.patterns(query, **filters)
+        asked = session_query(query, **filters)  # once: what is meant by "7d" is the same in all parts
+        patterns = find_patterns(store.index, asked)
+        space = measure_space(store.core, store.index, asked)
         some = (
             draw_timeline(store.index, one.id, steps=_STEPS, max_lanes=_LANES, max_sessions=_SESSIONS)
             for one in patterns.busiest[:_TIMELINES]
@@ -103,14 +110,21 @@ class Analysing:
         return format_report(
             Report(
                 title=f"Sessions in {os.path.basename(store.path)}",
-                about=" ".join([f"Of {store.path}.", *([f"Only what fits: {query}."] if query else [])]),
+                about=" ".join([f"Of {store.path}.", *_only(query, filters)]),
                 made_ns=store.core.clock(),
-                stats=self.stats(query, **filters),
+                stats=measure(store.core, store.index, asked, sizes=space.content),
                 patterns=patterns,
-                space=self.du(query, **filters),
+                space=space,
                 timelines=tuple(timeline for timeline in some if timeline is not None),
             )
         )
+
+
+def _only(query: str | None, filters: Mapping[str, object]) -> list[str]:
+    """Return the sentence that says which sessions are meant; none when all are."""
+    given = [f"{name}={value!r}" for name, value in filters.items() if value is not None]
+    fits = ", ".join([*([query] if query else []), *given])
+    return [f"Only what fits: {fits}."] if fits else []
 
 
 def _not_there(session_id: str) -> NoSuchSession:

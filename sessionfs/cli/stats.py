@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sessionfs.cli.arguments import Arguments
 from sessionfs.cli.call import Call
-from sessionfs.cli.report_file import HTML, write_report
+from sessionfs.cli.report_file import HTML, report_file, write_report
 from sessionfs.cli.spec import Option, Positional, Verb
 from sessionfs.cli.tables import STATUS_COLOURS, Column, human_size
 from sessionfs.shown import human_duration, printable
@@ -53,9 +53,9 @@ def answer(
 ) -> None:
     """Print what *read* gives for the query: by *show* for people, by *write_lines* in a pipe; or write the report."""
     query = " ".join(arguments.texts("QUERY"))
+    file = report_file(call, arguments)
     with call.open_store() as store:
         refresh(call, store)
-        file = arguments.maybe("html")
         if file is not None:
             write_report(call, file, store.report(query))
             return

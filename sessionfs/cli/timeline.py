@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from sessionfs.cli.arguments import Arguments
 from sessionfs.cli.call import Call
-from sessionfs.cli.report_file import HTML, write_report
+from sessionfs.cli.report_file import HTML, report_file, write_report
 from sessionfs.cli.spec import CURRENT_SESSION, Option, Verb
 
 
 def _timeline(call: Call, arguments: Arguments) -> None:
+    file = report_file(call, arguments)
     with call.open_store() as store:
         session = call.session(store, arguments.maybe("SESSION"))
         with call.progress("reading logs", in_bytes=True) as progress:
             store.index.refresh(progress.reach)
         timeline = session.timeline()
-    file = arguments.maybe("html")
     if file is not None:
         from sessionfs.analytics.report import Report, format_report
 

@@ -112,6 +112,8 @@ def test_a_page(runs):
     assert "Only what fits: tag:nightly" in page and "&lt;b&gt;E" in page and "<b>E" not in page
     assert runs.ok("timeline", "run-1", "--html", "-").out.startswith("<!DOCTYPE html>")
     assert "cannot be given together" in runs.fails(2, "stats", "--html", "x", "--json")
+    for verb in (["stats", "nonsense:3"], ["timeline", "nobody"]):  # before anything is looked at
+        assert "cannot be given together" in runs.fails(2, *verb, "--html", "x", "--json")
     assert "no/such" in runs.fails(3, "stats", "--html", "no/such/file")
     assert "column 1" in runs.fails(2, "stats", "nonsense:3")
     assert "no session" in runs.fails(3, "timeline", "nobody")

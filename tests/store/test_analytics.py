@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import subprocess
@@ -10,7 +11,9 @@ import pytest
 
 import sessionfs
 from sessionfs import api
+from sessionfs.analytics import holdings
 from sessionfs.analytics.report import Report, format_report
+from sessionfs.analytics.survey import walk_objects
 from sessionfs.analytics.timeline import draw_timeline
 from sessionfs.store.store import Store
 
@@ -209,6 +212,23 @@ def test_ten_thousand_tools_with_hostile_names(store):
     assert not {"<i>", "\u202e", "\x1b"} & set(page) and "<i>" not in page.split("<body>")[1].replace(
         '<i class="key', ""
     )
+
+
+def test_a_report_is_of_one_survey_and_says_of_what(store, monkeypatch):
+    for name in ("one", "two"):
+        store.sessions.create(id=name, tags=["t"]).artifacts.put("a", name)
+    surveys = []
+
+    def walk(layout):
+        surveys.append(layout)
+        return walk_objects(layout)
+
+    monkeypatch.setattr(holdings, "walk_objects", walk)
+    page = html.unescape(store.report("id:one", status="active", tags=["t"], name=None))
+    assert len(surveys) == 1
+    assert "Only what fits: id:one, status='active', tags=['t']." in page
+    assert store.stats("id:one").sizes == store.du("id:one").content
+    assert "Only what fits" not in store.report()
 
 
 def test_a_timeline_has_one_size_whatever_happened(store):
