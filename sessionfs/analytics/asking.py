@@ -15,6 +15,12 @@ from collections.abc import Iterator
 from sessionfs.index.conditions import of_session
 from sessionfs.query.terms import Query
 
+CHOSEN = "session IN (SELECT key FROM chosen)"
+"""The condition that a row is of a session that was chosen, as ``session`` says."""
+
+CHOSEN_KEY = "key IN (SELECT key FROM chosen)"
+"""The same of a row of ``sessions``."""
+
 _BASE = 1_000_000_000
 _DAY_NS = 86_400 * 1_000_000_000
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from sessionfs.analytics.asking import choosing
+from sessionfs.analytics.asking import CHOSEN_KEY, choosing
 from sessionfs.clock import format_time
 from sessionfs.index import Index
 from sessionfs.query.terms import Query
@@ -49,9 +49,8 @@ def list_families(index: Index, query: Query) -> tuple[Member, ...]:
 
     def ask(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
         with choosing(connection, query):
-            chosen = "SELECT key FROM chosen"
             return connection.execute(
-                f"SELECT {_COLUMNS} FROM sessions s WHERE s.key IN ({chosen}) ORDER BY s.created_ns, s.id"
+                f"SELECT {_COLUMNS} FROM sessions s WHERE s.{CHOSEN_KEY} ORDER BY s.created_ns, s.id"
             ).fetchall()
 
     return tuple(arrange(index.ask(ask)))

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from sessionfs.analytics.asking import choosing, counted, sums, total
+from sessionfs.analytics.asking import CHOSEN, CHOSEN_KEY, choosing, counted, sums, total
 from sessionfs.analytics.durations import Durations, durations_by
 from sessionfs.analytics.sequences import Sequence, find_sequences
 from sessionfs.clock import format_time
@@ -17,8 +17,6 @@ from sessionfs.query.terms import Query
 SEQUENCES = 20
 BUSIEST = 20
 _NAMES_SHOWN = 5
-
-_CHOSEN = "session IN (SELECT key FROM chosen)"
 
 
 class Use(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,7 +137,7 @@ def _tokens(column: str) -> str:
 
 
 def _uses(connection: sqlite3.Connection, event_type: str) -> tuple[Use, ...]:
-    where = f"type = '{event_type}' AND {_CHOSEN}"
+    where = f"type = '{event_type}' AND {CHOSEN}"
     durations = durations_by(
         connection,
         f"SELECT ifnull(name, '') AS what, duration_ns AS ns FROM events WHERE {where} AND {counted('duration_ns')}",
@@ -167,7 +165,7 @@ def _uses(connection: sqlite3.Connection, event_type: str) -> tuple[Use, ...]:
 
 
 def _troubles(connection: sqlite3.Connection) -> tuple[Trouble, ...]:
-    where = f"{_CHOSEN} AND (error IS NOT NULL OR type IN ('error.occurred', 'warning.raised'))"
+    where = f"{CHOSEN} AND (error IS NOT NULL OR type IN ('error.occurred', 'warning.raised'))"
     rows = connection.execute(
         f"""
         SELECT ifnull(error, '') AS code, count(*), sum(type = 'error.occurred'), sum(type = 'warning.raised'),
@@ -222,12 +220,12 @@ def _busiest(connection: sqlite3.Connection, limit: int) -> tuple[Busy, ...]:
         WITH called AS (
           SELECT session, count(*) AS calls, count(error) AS failures,
             {_named("tokens_high", "tokens_low", "input_tokens")}, {_named("more_high", "more_low", "output_tokens")}
-          FROM events WHERE {_CHOSEN} AND type IN ('tool.invoked', 'agent.executed') GROUP BY session
+          FROM events WHERE {CHOSEN} AND type IN ('tool.invoked', 'agent.executed') GROUP BY session
         )
         SELECT s.id, s.name, s.status, s.event_count, ifnull(c.calls, 0), ifnull(c.failures, 0),
           ifnull(c.tokens_high + c.more_high, 0), ifnull(c.tokens_low + c.more_low, 0), s.artifact_count, s.size,
           ifnull(s.ended_ns, s.updated_ns) - s.started_ns
-        FROM sessions s LEFT JOIN called c ON c.session = s.key WHERE s.key IN (SELECT key FROM chosen)
+        FROM sessions s LEFT JOIN called c ON c.session = s.key WHERE s.{CHOSEN_KEY}
         ORDER BY s.event_count DESC, s.id LIMIT {int(limit)}
         """
     )

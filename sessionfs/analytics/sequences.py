@@ -6,6 +6,8 @@ import sqlite3
 
 import msgspec
 
+from sessionfs.analytics.asking import CHOSEN
+
 SHORTEST, LONGEST = 2, 5
 """How many calls a sequence has."""
 
@@ -42,7 +44,7 @@ def _of_length(connection: sqlite3.Connection, length: int) -> list[Sequence]:
         WITH called (session, {names}) AS (
           SELECT session, name, {following} FROM (
             SELECT session, seq, ifnull(name, '') AS name FROM events
-            WHERE type = 'tool.invoked' AND session IN (SELECT key FROM chosen)
+            WHERE type = 'tool.invoked' AND {CHOSEN}
           )
         )
         SELECT count(*), count(DISTINCT session), {names} FROM called WHERE n{length - 1} IS NOT NULL

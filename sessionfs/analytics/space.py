@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from sessionfs.analytics.asking import choosing, sums, total
+from sessionfs.analytics.asking import CHOSEN, CHOSEN_KEY, choosing, sums, total
 from sessionfs.analytics.holdings import surveyed
 from sessionfs.analytics.places import OTHER_CONTENT, OWN, SHARED, Places, PlaceSpace
 from sessionfs.analytics.survey import walk_rest
@@ -125,8 +125,7 @@ def content_sizes(connection: sqlite3.Connection) -> Sizes:
     """Return what the content of the chosen sessions takes; to be called while the disk is surveyed."""
     size = total(
         *connection.execute(
-            f"SELECT {sums('size')} FROM artifacts NOT INDEXED "
-            f"WHERE standing = {PRESENT} AND session IN (SELECT key FROM chosen)"
+            f"SELECT {sums('size')} FROM artifacts NOT INDEXED WHERE standing = {PRESENT} AND {CHOSEN}"
         ).fetchone()
     )
     count, packed_count, *parts = connection.execute(
@@ -173,13 +172,13 @@ def _sessions(connection: sqlite3.Connection, places: Places) -> tuple[SessionSp
             f"""
             SELECT h.session, {sums("(o.holders = 1) * o.stored")}, {sums("(o.holders > 1) * o.stored")}
             FROM held h CROSS JOIN objects o ON o.oid = h.oid
-            WHERE h.session IN (SELECT key FROM chosen) GROUP BY h.session
+            WHERE h.{CHOSEN} GROUP BY h.session
             """
         )
     }
     found = []
     for key, session_id, name, status, size in connection.execute(
-        "SELECT key, id, name, status, size FROM sessions WHERE key IN (SELECT key FROM chosen)"
+        f"SELECT key, id, name, status, size FROM sessions WHERE {CHOSEN_KEY}"
     ):
         own, shared = content.get(key, (0, 0))
         log = places.of_session.get(session_id, 0)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from sessionfs.analytics.asking import choosing, counted, day, sums, total
+from sessionfs.analytics.asking import CHOSEN, CHOSEN_KEY, choosing, counted, day, sums, total
 from sessionfs.analytics.durations import Durations, durations_by
 from sessionfs.analytics.holdings import surveyed
 from sessionfs.analytics.space import Sizes, content_sizes
@@ -19,7 +19,6 @@ from sessionfs.sessions import Status
 from sessionfs.store.store import Store
 
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
-_CHOSEN = "session IN (SELECT key FROM chosen)"
 _CALLS = "('tool.invoked', 'agent.executed')"
 
 
@@ -108,10 +107,10 @@ def measure(store: Store, index: Index, query: Query, *, sizes: Sizes | None = N
 def _measure(connection: sqlite3.Connection, sizes: Sizes) -> Stats:
     by_status, session_count, damaged_count, event_count = _count_sessions(connection)
     by_standing = dict(
-        connection.execute(f"SELECT standing, count(*) FROM artifacts NOT INDEXED WHERE {_CHOSEN} GROUP BY standing")
+        connection.execute(f"SELECT standing, count(*) FROM artifacts NOT INDEXED WHERE {CHOSEN} GROUP BY standing")
     )
-    tags = "SELECT t.tag, count(*) FROM session_tags t WHERE t.session IN (SELECT key FROM chosen) GROUP BY 1"
-    (tagged_count,) = connection.execute(f"SELECT count(DISTINCT session) FROM session_tags WHERE {_CHOSEN}").fetchone()
+    tags = f"SELECT t.tag, count(*) FROM session_tags t WHERE t.{CHOSEN} GROUP BY 1"
+    (tagged_count,) = connection.execute(f"SELECT count(DISTINCT session) FROM session_tags WHERE {CHOSEN}").fetchone()
     artifact_count = by_standing.get(PRESENT, 0)
     return Stats(
         session_count=session_count,
@@ -123,7 +122,7 @@ def _measure(connection: sqlite3.Connection, sizes: Sizes) -> Stats:
         version_count=artifact_count + by_standing.get(PAST, 0),
         by_type=_count_types(connection),
         event_count=event_count,
-        by_event=dict(connection.execute(f"SELECT type, count(*) FROM events WHERE {_CHOSEN} GROUP BY 1 ORDER BY 1")),
+        by_event=dict(connection.execute(f"SELECT type, count(*) FROM events WHERE {CHOSEN} GROUP BY 1 ORDER BY 1")),
         sizes=sizes,
         durations=_durations(connection),
         days=_days(connection),
@@ -135,8 +134,7 @@ def _count_sessions(connection: sqlite3.Connection) -> tuple[dict[str, int], int
     by_status = {status.value: 0 for status in Status}
     session_count = damaged_count = event_count = 0
     for status, count, damaged, events in connection.execute(
-        "SELECT status, count(*), count(damage), sum(event_count) FROM sessions "
-        "WHERE key IN (SELECT key FROM chosen) GROUP BY status"
+        f"SELECT status, count(*), count(damage), sum(event_count) FROM sessions WHERE {CHOSEN_KEY} GROUP BY status"
     ):
         by_status[status] = count
         session_count += count
@@ -147,7 +145,7 @@ def _count_sessions(connection: sqlite3.Connection) -> tuple[dict[str, int], int
 
 def _count_types(connection: sqlite3.Connection) -> tuple[TypeCount, ...]:
     rows = connection.execute(
-        f"SELECT type, count(*), {sums('size')} FROM artifacts NOT INDEXED WHERE standing = {PRESENT} AND {_CHOSEN} "
+        f"SELECT type, count(*), {sums('size')} FROM artifacts NOT INDEXED WHERE standing = {PRESENT} AND {CHOSEN} "
         "GROUP BY type ORDER BY 2 DESC, 1"
     )
     return tuple(TypeCount(type=kind, count=count, size=total(high, low)) for kind, count, high, low in rows)
@@ -157,7 +155,7 @@ def _durations(connection: sqlite3.Connection) -> Durations | None:
     # Where a clock was set back while a session ran nobody knows how long it took.
     source = (
         "SELECT 0 AS what, ended_ns - started_ns AS ns FROM sessions "
-        f"WHERE key IN (SELECT key FROM chosen) AND {counted('ended_ns - started_ns')}"
+        f"WHERE {CHOSEN_KEY} AND {counted('ended_ns - started_ns')}"
     )
     return durations_by(connection, source).get(0)
 
@@ -167,13 +165,12 @@ def _days(connection: sqlite3.Connection) -> tuple[Day, ...]:
     questions = (
         (
             ("sessions", "failed"),
-            f"SELECT {day('created_ns')}, count(*), sum(status = 'failed') FROM sessions "
-            "WHERE key IN (SELECT key FROM chosen) GROUP BY 1",
+            f"SELECT {day('created_ns')}, count(*), sum(status = 'failed') FROM sessions WHERE {CHOSEN_KEY} GROUP BY 1",
         ),
         (
             ("calls", "failures", "errors"),
             f"SELECT {day('time_ns')}, sum(type IN {_CALLS}), sum(type IN {_CALLS} AND error IS NOT NULL), "
-            f"sum(type = 'error.occurred') FROM events WHERE {_CHOSEN} GROUP BY 1",
+            f"sum(type = 'error.occurred') FROM events WHERE {CHOSEN} GROUP BY 1",
         ),
     )
     for names, question in questions:
@@ -181,7 +178,7 @@ def _days(connection: sqlite3.Connection) -> tuple[Day, ...]:
             found.setdefault(number, {}).update(zip(names, counts, strict=True))
     for number, count, high, low in connection.execute(
         f"SELECT {day('created_ns')}, count(*), {sums('size')} FROM artifacts NOT INDEXED "
-        f"WHERE standing = {PRESENT} AND {_CHOSEN} GROUP BY 1"
+        f"WHERE standing = {PRESENT} AND {CHOSEN} GROUP BY 1"
     ):
         found.setdefault(number, {}).update(artifacts=count, size=total(high, low))
     return tuple(

@@ -35,6 +35,9 @@ _LANE_OF_TYPE = {
 KINDS = ("workflow", "agent", "tool", "artifact", "error", "warning", "custom")
 """What lanes are of, in the order in which they are shown."""
 
+LANE_NAMES = {"artifact": "artifacts", "error": "errors", "warning": "warnings", "custom": "other events"}
+"""What people call the lanes that have no name of their own, by kind."""
+
 _TIMED = ("workflow", "agent", "tool")
 
 

@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Callable, Iterator
 
 from sessionfs.analytics.axis import Axis, Ruler
-from sessionfs.analytics.timeline import Lane, SessionLanes, Timeline
+from sessionfs.analytics.timeline import LANE_NAMES, Lane, SessionLanes, Timeline
 from sessionfs.cli.drawing import Signs, fit, pad
-from sessionfs.cli.tables import text_width
+from sessionfs.cli.tables import STATUS_COLOURS, text_width
 from sessionfs.clock import format_time
 from sessionfs.shown import human_duration
 
@@ -19,8 +19,6 @@ _WIDEST_LABEL = 32
 _DAY_NS = 86_400 * 10**9
 
 _COLOURS = {"workflow": "dim", "agent": "green", "tool": "bold", "error": "red", "warning": "yellow"}
-_STATUS_COLOURS = {"active": "green", "suspended": "yellow", "failed": "red", "archived": "dim"}
-_NAMES = {"artifact": "artifacts", "error": "errors", "warning": "warnings", "custom": "other events"}
 
 
 def draw(timeline: Timeline, width: int, signs: Signs, colour: Colour) -> Iterator[str]:
@@ -45,7 +43,7 @@ def _session(
     if end_ns >= session.begin_ns:
         words.append(human_duration(end_ns - session.begin_ns))
     title = fit(indent + "  ".join(words), width, signs.rest)
-    yield colour(_STATUS_COLOURS.get(session.status, "bold"), title)
+    yield colour(STATUS_COLOURS.get(session.status, "bold"), title)
     for lane in session.lanes:
         label = pad(fit(_label(session, lane, signs), label_width, signs.rest), label_width)
         yield f"{label} {columns.lane(lane, colour)}".rstrip()
@@ -55,7 +53,7 @@ def _session(
 
 def _label(session: SessionLanes, lane: Lane, signs: Signs) -> str:
     count = f" {lane.count:,}" + (f" ({lane.failures:,} {signs.failed})" if lane.failures else "")
-    name = _NAMES.get(lane.kind) or f"{lane.kind} {lane.name or '-'}"
+    name = LANE_NAMES.get(lane.kind) or f"{lane.kind} {lane.name or '-'}"
     # The numbers are what the name is cut for.
     room = _WIDEST_LABEL - len(count) - 2 * session.depth - 2
     return "  " * (session.depth + 1) + fit(name, max(room, 4), signs.rest) + count

@@ -84,7 +84,6 @@ class Browser(App[None]):
         self._run_verb = run
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sessionfs-ui")
         self._is_following = False
-        self.is_live = False  # what others do is seen
         self.main = Main(store, self._threads, draw, query=query, session_id=session_id)
         self.theme = LIGHT if is_light else DARK
         self.animation_level = "none"  # what is asked for is there at once, also over ssh
@@ -193,7 +192,6 @@ class Browser(App[None]):
     # What others do
 
     def _take_in(self, moved: dict[str, int]) -> None:
-        self.is_live = True
         self.main.take_in(moved)
         for screen in self.screen_stack:
             if isinstance(screen, Versions) and screen.session_id in moved:

@@ -305,7 +305,9 @@ def test_what_others_do_is_seen_as_it_happens(filled, q4):
         await seat.press("j", "j", "1", "end")
         await seat.see("report.txt")
         await seat.wait(lambda: seat.table().chosen is not None and seat.table().chosen.key == "report.txt")
-        await seat.wait(lambda: seat.app.is_live)
+        with sessionfs.open(q4.store, background_sync=False) as other:
+            other.sessions["q4"].artifacts.put("first.txt", "new\n")
+        await seat.see("first.txt")
         with sessionfs.open(q4.store, background_sync=False) as other:
             other.sessions["q4"].artifacts.put("another.txt", "new\n")
             other.sessions["q4"].artifacts.put("report.txt", "changed\n")

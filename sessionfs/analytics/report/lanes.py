@@ -7,7 +7,7 @@ from itertools import pairwise
 from sessionfs.analytics.axis import Axis, Ruler
 from sessionfs.analytics.report.charts import figure
 from sessionfs.analytics.report.html import Html, cut, element
-from sessionfs.analytics.timeline import Lane, SessionLanes, Span, Timeline
+from sessionfs.analytics.timeline import LANE_NAMES, Lane, SessionLanes, Span, Timeline
 from sessionfs.clock import format_time
 from sessionfs.shown import human_duration
 
@@ -21,8 +21,6 @@ _AXIS = 22
 _TICKS = 6
 _LABEL_PART = 0.1  # of the width, which a time takes
 _DAY_NS = 86_400 * 10**9
-
-_NAMES = {"artifact": "artifacts", "error": "errors", "warning": "warnings", "custom": "other events"}
 
 
 def draw_lanes(timeline: Timeline) -> Html:
@@ -84,7 +82,7 @@ def _head(session: SessionLanes, ruler: Ruler, y: float) -> Html:
 
 
 def _lane(session: SessionLanes, lane: Lane, ruler: Ruler, y: float) -> Html:
-    name = _NAMES.get(lane.kind) or f"{lane.kind} {lane.name or '(no name)'}"
+    name = LANE_NAMES.get(lane.kind) or f"{lane.kind} {lane.name or '(no name)'}"
     counted = f"{lane.count:,}" + (f", {lane.failures:,} failed" if lane.failures else "")
     indent = (session.depth + 1) * _INDENT
     room = max(_LABEL_SIGNS - 3 * session.depth - len(counted), 8)
