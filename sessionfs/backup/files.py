@@ -34,9 +34,9 @@ class NotedRefs:
         directory = target.layout.refs(self._session_id)
         for name, length in self.lengths.items():
             path = f"{directory}/{name}"
-            if target.disk.size_at(path) == length and read_from(target.disk, path, 0) == self._read(name, length):
-                continue
             try:
+                if target.disk.size_at(path) == length and read_from(target.disk, path, 0) == self._read(name, length):
+                    continue
                 refs.extend(target.disk, target.unsynced, target.config.mode, path, self._read(name, length))
             except Corrupt as failure:
                 yield f"sessions/{self._session_id}/refs/{name}", str(failure)

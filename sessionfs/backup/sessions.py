@@ -22,6 +22,7 @@ from sessionfs.backup.objects import ObjectCopying, Progress
 from sessionfs.backup.target import Entangled
 from sessionfs.errors import Corrupt, NotFound
 from sessionfs.log import NoSuchLog
+from sessionfs.log.damage import UnreadableLog
 from sessionfs.log.pages import Place, start_of
 from sessionfs.sessions import Fork, Forked
 from sessionfs.store import past
@@ -154,7 +155,7 @@ class _Bringing:
     def _line_of(self, session_id: str) -> list[str]:
         """Return a session and those that it was forked from, as far as the source has them."""
         line = [session_id]
-        with contextlib.suppress(NoSuchLog):
+        with contextlib.suppress(NoSuchLog, UnreadableLog):  # whoever prepares it says so
             while (fork := past.fork_of(self._source.unread(line[-1]))) is not None and fork.session not in line:
                 if not log_of(self._source, fork.session).has(_place(fork)):
                     break  # it was deleted: the fork has a snapshot of what it begins with

@@ -34,6 +34,7 @@ from sessionfs.backup.logs import (
 from sessionfs.backup.objects import ObjectCopying, Progress
 from sessionfs.errors import Conflict
 from sessionfs.log import NoSuchLog
+from sessionfs.log.damage import UnreadableLog
 from sessionfs.log.pages import End, Place, start_of
 from sessionfs.sessions import check_id
 from sessionfs.store import past
@@ -135,11 +136,11 @@ def _bring(source: Store, target: Store, noted: Noted, related: Related | None) 
         )
         return Brought(session_id, Outcome.REFUSED, message=said)
     replaces = related.relation in (Relation.DIVERGED, Relation.DAMAGED)
-    if replaces:
-        set_aside(target, session_id)
     try:
+        if replaces:
+            set_aside(target, session_id)
         extended = extend(source, target, session_id, start, end.place)
-    except LogMoved as failure:
+    except (LogMoved, UnreadableLog) as failure:
         return Brought(session_id, Outcome.REFUSED, message=str(failure))
     said = said or ("" if extended.damage is None else str(extended.damage))
     is_new = related.relation is Relation.ABSENT
@@ -186,7 +187,8 @@ def _line_of(source: Store, session_id: str, noted: dict[str, Noted], ordered: C
     one: str | None = session_id
     while one is not None and one not in ordered and one not in line and one in noted:
         line.append(one)
-        fork = None if noted[one].end is None else past.fork_of(source.unread(one))
+        end = noted[one].end
+        fork = None if end is None or end.place.seq == 0 else past.fork_of(source.unread(one))
         one = None if fork is None else fork.session
         if fork is not None:
             parent = noted.get(fork.session)

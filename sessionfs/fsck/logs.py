@@ -38,14 +38,14 @@ class Cut(NamedTuple):
 def rejoin(store: Store, session_id: str, others: Sequence[Store]) -> Rejoined | None:
     """Return how a damaged log can be made whole: by flipped bits, or by another store's copy. Writes nothing."""
     content = read_from(store.disk, store.layout.log(session_id), 0)
-    good, chain, seq = _good_part(content, session_id)
+    good, chain, seq = good_part(content, session_id)
     lines = content[good:].split(b"\n")[:-1]
     mended = _turn_back_all(lines, chain, seq)
     if mended is not None:
         return Rejoined("single bits of it had flipped", good, mended)
     for other in others:
         theirs = read_from(other.disk, other.layout.log(session_id), 0)
-        end, their_chain, their_seq = _good_part(theirs, session_id)
+        end, their_chain, their_seq = good_part(theirs, session_id)
         if end > good and theirs[:good] == content[:good]:
             # What they have, and behind it what is whole here and follows.
             rest = _following(lines, their_chain, their_seq)
@@ -109,7 +109,7 @@ def _is_whole(fold: Fold, gone: Collection[ObjectId]) -> bool:
     return not nodes and not any(value.oid in gone for value in fold.state.values.values())
 
 
-def _good_part(content: bytes, session_id: str) -> tuple[int, str, int]:
+def good_part(content: bytes, session_id: str) -> tuple[int, str, int]:
     """Return how long the good beginning of a log is, its last chain, and the number of the record behind it."""
     offset = reached = seq = 0
     chain = session_id

@@ -17,6 +17,7 @@ from sessionfs.fsck.check import check
 from sessionfs.fsck.fault import Fault
 from sessionfs.fsck.objects import Progress
 from sessionfs.fsck.refs import mend_ref
+from sessionfs.fsck.shelves import mend_shelf
 from sessionfs.objects import ObjectFile
 from sessionfs.oid import ObjectId
 from sessionfs.store import forks
@@ -92,6 +93,9 @@ class _Round:
         self.has_changed = False
 
     def run(self) -> Iterator[Repaired]:
+        yield from self._shelves()
+        if self.has_changed and not self._dry_run:
+            return  # a session that is there again needs what may be damaged
         yield from self._objects()
         if self.has_changed and not self._dry_run:
             return  # what is there again may change everything else
@@ -105,6 +109,21 @@ class _Round:
     def _does(self, action: str, where: str, message: str) -> Repaired:
         self.has_changed = True
         return Repaired(action, where, message)
+
+    # Shelves
+
+    def _shelves(self) -> Iterator[Repaired]:
+        for fault in self._faults:
+            if fault.kind != "damaged-shelf":
+                continue
+            aside = None if self._dry_run else self._aside
+            for one in mend_shelf(self._store, f"{self._store.path}/{fault.where}", self._others, aside):
+                where = f"sessions/{one.session_id}"
+                if one.how is None:
+                    yield self._does("lost", where, f"it lay on {fault.where}, and nobody else has all of its log")
+                else:
+                    yield self._does("restored", where, one.how)
+            yield self._does("rebuilt", fault.where, "what could be had of it is on a new shelf; it was set aside")
 
     # Objects
 

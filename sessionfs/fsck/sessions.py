@@ -16,6 +16,7 @@ from sessionfs.errors import Corrupt, Denied, Error
 from sessionfs.fsck.fault import Fault, Use
 from sessionfs.fsck.found import Found
 from sessionfs.log import Position, Record
+from sessionfs.log.damage import UnreadableLog
 from sessionfs.oid import ObjectId, hash_bytes
 from sessionfs.sessions import Moved, check_id
 from sessionfs.store import snapshot as snapshots
@@ -50,6 +51,8 @@ def check_session(store: Store, session_id: str, found: Found, *, quick: bool = 
     try:
         session = store.unread(check_id(session_id))  # unread: opening one puts back what it misses
         session.open_log()
+        if isinstance(session.log.damage, UnreadableLog):
+            raise session.log.damage
     except NoSuchSession:
         yield Fault(
             "leftover", f"sessions/{session_id}", "no session: a crash left it there", session_id, is_damage=False

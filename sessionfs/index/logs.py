@@ -10,7 +10,7 @@ from sessionfs.durable import Disk
 from sessionfs.errors import from_os_error
 from sessionfs.index.sessions import FileState
 from sessionfs.log import CorruptLog, Position, Record, parse_linked
-from sessionfs.log.damage import is_damage
+from sessionfs.log.damage import UnreadableLog, is_damage
 from sessionfs.log.framing import FRAMING_LENGTH, written_chain
 from sessionfs.log.lines import opened
 from sessionfs.log.record import whole_count
@@ -91,8 +91,11 @@ def read_on(disk: Disk, path: str, start: Position) -> Iterator[Batch]:
         NoSuchLog: There is none.
         Error: It cannot be read.
     """
-    with opened(disk, path) as fd:
-        yield from _read_on(disk, fd, path, start)
+    try:
+        with opened(disk, path) as fd:
+            yield from _read_on(disk, fd, path, start)
+    except UnreadableLog as failure:
+        yield Batch([], start, failure)
 
 
 def _read_on(disk: Disk, fd: int, path: str, start: Position) -> Iterator[Batch]:
@@ -144,7 +147,7 @@ def is_behind(disk: Disk, path: str, position: Position) -> bool:
         return True
     try:
         fd = disk.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+    except (OSError, UnreadableLog):
         return False
     try:
         line = disk.pread(fd, FRAMING_LENGTH + 1, position.offset - FRAMING_LENGTH - 1)

@@ -29,6 +29,14 @@ class CorruptLog(Corrupt):
         self.offset = offset
 
 
+class UnreadableLog(CorruptLog):
+    """Nothing of a log can be read, because what it is kept in is damaged."""
+
+    def __init__(self, message: str) -> None:
+        Corrupt.__init__(self, message)
+        self.seq = self.offset = 0
+
+
 def is_damage(rest: bytes, seq: int, chain: str) -> bool:
     """Say whether what follows the good part of a log is damage rather than a torn tail.
 

@@ -20,7 +20,7 @@ from sessionfs.durable.again import write_log_again
 from sessionfs.durable.publish import make_directory, sync_name
 from sessionfs.errors import Conflict, ReadOnlyStore, from_os_error
 from sessionfs.locks import renew_in_children
-from sessionfs.log.damage import CorruptLog, is_damage
+from sessionfs.log.damage import CorruptLog, UnreadableLog, is_damage
 from sessionfs.log.framing import MAX_RECORD_BYTES
 from sessionfs.log.lines import NoSuchLog, is_linked_at, line_at, newest_base, read_lines
 from sessionfs.log.record import (
@@ -182,7 +182,10 @@ class Log:
 
     def newest_base(self) -> int:
         """Return the offset of the newest record that names a snapshot; 0 when none does or the end is unreadable."""
-        return newest_base(self._disk, self._descriptor())
+        try:
+            return newest_base(self._disk, self._descriptor())
+        except UnreadableLog:
+            return 0  # read_new says why
 
     def size(self) -> int:
         """Return how long the file is now, in bytes, whatever its end holds."""
@@ -196,7 +199,10 @@ class Log:
 
     def record_at(self, offset: int) -> Record | None:
         """Return the record that starts at *offset* bytes, or None. Its chain is not checked."""
-        line = line_at(self._disk, self._descriptor(), offset)
+        try:
+            line = line_at(self._disk, self._descriptor(), offset)
+        except UnreadableLog:
+            return None  # as above
         return None if line is None else parse_line(line)
 
     def read_new(self) -> list[Record]:
@@ -209,7 +215,11 @@ class Log:
             NoSuchLog: The file has gone.
             LogCut: It does not go on from where this process had read it.
         """
-        fd = self._fd if self._fd is not None else self._descriptor()
+        try:
+            fd = self._fd if self._fd is not None else self._descriptor()
+        except UnreadableLog as failure:
+            self.damage = failure
+            return []
         size = self._disk.size(fd)
         if size == self.position.offset:
             self.damage = None  # if there was any, a repair has cut it off

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from sessionfs.durable import Disk
-from sessionfs.log.damage import CorruptLog, is_damage
+from sessionfs.log.damage import CorruptLog, UnreadableLog, is_damage
 from sessionfs.log.framing import FRAMING_LENGTH, MAX_RECORD_BYTES, is_followed, is_linked, written_chain
 from sessionfs.log.lines import NoSuchLog, line_at, newest_base, opened
 
@@ -117,9 +117,12 @@ def find_end(disk: Disk, path: str, session_id: str) -> End:
     Raises:
         NoSuchLog: There is no log.
     """
-    with opened(disk, path) as fd:
-        size = disk.size(fd)
-        place = _place_of_base(disk, fd, session_id)
+    try:
+        with opened(disk, path) as fd:
+            size = disk.size(fd)
+            place = _place_of_base(disk, fd, session_id)
+    except UnreadableLog as failure:
+        return End(start_of(session_id), failure)
     reached = place
     try:
         for line in read_on(disk, path, place, size):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sessionfs.errors import Corrupt
+from sessionfs.log.damage import UnreadableLog
 from sessionfs.objects import ObjectFile
 from sessionfs.objects.trashed import PREFIX
 from sessionfs.oid import ObjectId
@@ -36,9 +37,13 @@ class Mark:
         self._objects = Objects(store.objects, [*files, *in_trash])
         self._ends: dict[str, int] = {}
         self.needed: set[ObjectId] = set()
-        for session_id in store.session_ids():
-            self._add_session(session_id)
-        self._add_other_files()
+        try:
+            store.disk.check_shelves()
+            for session_id in store.session_ids():
+                self._add_session(session_id)
+            self._add_other_files()
+        except UnreadableLog as failure:
+            raise UncertainNeeds(f"{failure}; nothing was removed: run sessionfs fsck --repair first") from failure
         self._add_young(files, young_ns)
         if self._objects.unreadable:
             some = sorted(self._objects.unreadable)[0]

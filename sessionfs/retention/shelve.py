@@ -20,6 +20,7 @@ from typing import NamedTuple
 from sessionfs.errors import Error, from_os_error
 from sessionfs.sessions import Status
 from sessionfs.store.reach import list_files, read_from
+from sessionfs.store.shelf import DamagedShelf
 from sessionfs.store.shelf_disk import LOG
 from sessionfs.store.shelves import Shelving
 from sessionfs.store.store import Store
@@ -91,15 +92,17 @@ def _put_together(store: Store) -> None:
     if store.disk.below.size_at(layout.shelf) is None:
         return
     for worn in _grouped(store, sorted(shelves.worn())):
+        whole: list[str] = []
         with shelves.locked(store.unsynced):
-            live = [
-                Shelving(placed.row.id, placed.row.modified_ns, [*shelves.read(placed).items()])
-                for placed in shelves.all().values()
-                if placed.path in worn and store.disk.below.size_at(layout.log(placed.row.id)) is None
-            ]
+            known = shelves.live(worn)
+            live: list[Shelving] = []
+            for path in sorted(worn):
+                with contextlib.suppress(DamagedShelf):  # it stays as it is, for fsck
+                    live += [shelves.shelving(placed) for placed in known if placed.path == path]
+                    whole.append(path)
             if live:
                 shelves.write(store.unsynced, live)
-            for path in worn:
+            for path in whole:
                 shelves.remove(path)
             store.disk.sync_directory(layout.shelf)
 

@@ -37,6 +37,13 @@ class Aside:
             self.make()
             self._store.objects.set_aside(file, self.directory)
 
+    def move(self, path: str) -> None:
+        """Move the file at *path* there."""
+        disk = self._store.disk
+        disk.rename(path, f"{self.make()}/{os.path.basename(path)}")
+        disk.sync_directory(self.directory)
+        disk.sync_directory(os.path.dirname(path))
+
     def cut(self, path: str, offset: int, name: str) -> None:
         """Move what the file at *path* holds from *offset* on to a file called *name*."""
         disk = self._store.disk

@@ -141,6 +141,11 @@ class ShelfDisk:
             for session_id, placed in self._on_shelves().items()
         }
 
+    def check_shelves(self) -> None:
+        """Check that every session of the store is known; raises DamagedShelf where a shelf may have more."""
+        if self._has_shelves():
+            self.shelves.check_rows()
+
     # Inside
 
     def _has_shelves(self) -> bool:

@@ -16,7 +16,7 @@ import contextlib
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from sessionfs.durable import Disk, Mode, Unsynced, place, pwrite_all, write_all
@@ -24,7 +24,18 @@ from sessionfs.durable.publish import make_directory
 from sessionfs.errors import NotFound, from_os_error
 from sessionfs.locks import renew_in_children
 from sessionfs.store.layout import Layout
-from sessionfs.store.shelf import MAGIC, DamagedShelf, Row, make_end, make_item, read_files, read_rows
+from sessionfs.store.shelf import (
+    MAGIC,
+    Contents,
+    DamagedShelf,
+    Read,
+    Row,
+    frame_of,
+    make_end,
+    make_item,
+    read_files,
+    read_rows,
+)
 
 SUFFIX = ".shelf"
 
@@ -63,7 +74,7 @@ class Shelves:
         self._buried_path = f"{layout.shelf}/buried"
         self._lock = threading.RLock()
         self._seen: tuple[frozenset[str], int] = frozenset(), 0  # names, and the length of the file with the buried
-        self._rows: dict[str, list[Row]] = {}  # by the name of the shelf
+        self._contents: dict[str, Contents] = {}  # by the name of the shelf
         self._placed: dict[str, Placed] = {}  # by session
         self._buried: set[tuple[str, str]] = set()  # names of shelves, and sessions
         self._read: OrderedDict[tuple[str, int], dict[str, bytes]] = OrderedDict()  # what was read last
@@ -111,14 +122,45 @@ class Shelves:
                 self._read_size -= _size(self._read.popitem(last=False)[1])
             return files
 
+    def frame(self, placed: Placed) -> bytes:
+        """Return the bytes where a session lies, whatever they are now."""
+        with self._reading(placed.path) as (read, _):
+            return frame_of(read, placed.row)
+
+    def live(self, paths: Collection[str]) -> list[Placed]:
+        """Return what counts of the shelves at *paths*: what is not in ``sessions/``, or on another shelf."""
+        return [
+            placed
+            for placed in self.all().values()
+            if placed.path in paths and self._disk.size_at(self._layout.log(placed.row.id)) is None
+        ]
+
+    def shelving(self, placed: Placed) -> Shelving:
+        """Return a session as it is put on another shelf; raises DamagedShelf as :meth:`read`."""
+        return Shelving(placed.row.id, placed.row.modified_ns, [*self.read(placed).items()])
+
+    def check_rows(self) -> None:
+        """Check that all sessions on the shelves are known, whether they can be read or not.
+
+        Raises:
+            DamagedShelf: A shelf may have more.
+        """
+        with self._lock:
+            self._refresh()
+            for name, contents in self._contents.items():
+                if contents.damage is not None:
+                    raise _damaged(f"{self._layout.shelf}/{name}", contents.damage)
+
     def damage(self) -> dict[str, str]:
         """Return what is wrong, by the path of a shelf: with its rows, or with what they name."""
         found = {}
         for name in sorted(self._names()):
             path = f"{self._layout.shelf}/{name}"
             try:
-                rows = self._read_rows(path)
-                for row in rows:
+                contents = self._read_contents(path)
+                if contents.damage is not None:
+                    raise _damaged(path, contents.damage)
+                for row in contents.rows:
                     self._read_files(Placed(path, row))
             except DamagedShelf as failure:
                 found[path] = str(failure)
@@ -131,11 +173,11 @@ class Shelves:
         buried_size = (self._disk.size_at(self._buried_path) or 0) if names else 0
         if (names, buried_size) == self._seen:
             return
-        self._rows = {name: self._rows.get(name) or self._rows_of(name) for name in names}
+        self._contents = {name: self._contents.get(name) or self._contents_of(name) for name in names}
         buried = self._buried = self._read_buried()
         placed: dict[str, Placed] = {}
-        for name, rows in self._rows.items():
-            for row in rows:
+        for name, contents in self._contents.items():
+            for row in contents.rows:
                 # Several that count: whoever wrote the last one was killed, and the session is in its place still.
                 known = placed.get(row.id)
                 if (name, row.id) not in buried and (known is None or known.row.size < row.size):
@@ -150,28 +192,27 @@ class Shelves:
         except OSError as failure:
             raise from_os_error(failure, f"read {self._layout.shelf}") from failure
 
-    def _rows_of(self, name: str) -> list[Row]:
-        with contextlib.suppress(
-            DamagedShelf, NoSuchShelf
-        ):  # fsck says so; or a repack has just put it together with others
-            return self._read_rows(f"{self._layout.shelf}/{name}")
-        return []
+    def _contents_of(self, name: str) -> Contents:
+        with contextlib.suppress(NoSuchShelf):  # a repack has just put it together with others
+            return self._read_contents(f"{self._layout.shelf}/{name}")
+        return Contents([])
 
-    def _read_rows(self, path: str) -> list[Row]:
-        fd = self._open(path)
-        try:
-            return read_rows(lambda length, offset: self._disk.pread(fd, length, offset), self._disk.size(fd))
-        except DamagedShelf as failure:
-            raise DamagedShelf(f"the shelf {path} is damaged: {failure}; see sessionfs fsck") from failure
-        finally:
-            self._disk.close(fd)
+    def _read_contents(self, path: str) -> Contents:
+        with self._reading(path) as (read, size):
+            return read_rows(read, size)
 
     def _read_files(self, placed: Placed) -> dict[str, bytes]:
-        fd = self._open(placed.path)
+        with self._reading(placed.path) as (read, _):
+            return read_files(read, placed.row)
+
+    @contextlib.contextmanager
+    def _reading(self, path: str) -> Iterator[tuple[Read, int]]:
+        """Give what reads from a shelf, and its length in bytes."""
+        fd = self._open(path)
         try:
-            return read_files(lambda length, offset: self._disk.pread(fd, length, offset), placed.row)
+            yield lambda length, offset: self._disk.pread(fd, length, offset), self._disk.size(fd)
         except DamagedShelf as failure:
-            raise DamagedShelf(f"the shelf {placed.path} is damaged: {failure}; see sessionfs fsck") from failure
+            raise _damaged(path, failure) from failure
         finally:
             self._disk.close(fd)
 
@@ -206,9 +247,9 @@ class Shelves:
                 if self._disk.size_at(self._layout.log(placed.row.id)) is None:
                     live[placed.path] = live.get(placed.path, 0) + placed.row.length
             sizes = {
-                f"{self._layout.shelf}/{name}": sum(row.length for row in rows)
-                for name, rows in self._rows.items()
-                if rows  # one that cannot be read is left to fsck
+                f"{self._layout.shelf}/{name}": sum(row.length for row in contents.rows)
+                for name, contents in self._contents.items()
+                if contents.rows and contents.damage is None  # one that cannot be read is left to fsck
             }
         small = {path for path, size in sizes.items() if size < _SMALL_BYTES}
         half_empty = {path for path, size in sizes.items() if 2 * live.get(path, 0) < size}
@@ -277,7 +318,9 @@ class Shelves:
         with self._lock:
             self._refresh()
             wanted, kept = set(session_ids), None if but is None else os.path.basename(but)
-            pairs = {(name, row.id) for name, rows in self._rows.items() if name != kept for row in rows}
+            pairs = {
+                (name, row.id) for name, contents in self._contents.items() if name != kept for row in contents.rows
+            }
             lines = [
                 f"{name.removesuffix(SUFFIX)} {session_id}\n"
                 for name, session_id in sorted(pairs - self._buried)
@@ -292,6 +335,10 @@ class Shelves:
                 self._disk.sync_directory(self._layout.shelf)
             finally:
                 self._disk.close(fd)
+
+
+def _damaged(path: str, why: str | DamagedShelf) -> DamagedShelf:
+    return DamagedShelf(f"the shelf {path} is damaged: {why}; see sessionfs fsck")
 
 
 def _size(files: dict[str, bytes]) -> int:

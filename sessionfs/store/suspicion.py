@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sessionfs import refs
 from sessionfs.clock import format_time
 from sessionfs.errors import Corrupt, Denied, Error, NotFound, from_os_error
-from sessionfs.log.damage import CorruptLog
+from sessionfs.log.damage import CorruptLog, UnreadableLog
 from sessionfs.log.framing import is_followed, is_framed
 from sessionfs.log.lines import NoSuchLog, read_lines
 from sessionfs.log.record import parse_line
@@ -197,15 +197,15 @@ class _Settling:
         """
         seq = offset = 0
         good = 0, 0
-        pruned = pruned_oids(read_from(self._disk, path, 0).split(b"\n"))
         try:
+            pruned = pruned_oids(read_from(self._disk, path, 0).split(b"\n"))
             for line in read_lines(self._disk, path, session_id):
                 if self._is_suspect(line) and not self._has_all(line, pruned):
                     return good
                 seq, offset = seq + 1, offset + len(line)
                 if not is_followed(line[:-1]):
                     good = seq, offset
-        except NoSuchLog:
+        except (NoSuchLog, UnreadableLog):  # the latter is not what a power cut leaves
             return None
         except CorruptLog as failure:
             # What was damaged before the cut stays what it is: damage, which nobody takes away unasked.

@@ -12,13 +12,17 @@ from pathlib import Path
 import pytest
 
 import sessionfs
+from sessionfs.backup.copies import backup as copy_to
+from sessionfs.backup.done import Outcome
+from sessionfs.backup.sessions import bring
 from sessionfs.errors import Corrupt, NotFound
 from sessionfs.events.whole import verify
-from sessionfs.fsck import check
+from sessionfs.fsck import check, repair
+from sessionfs.oid import hash_bytes
 from sessionfs.retention.gc import collect
 from sessionfs.retention.repack import repack
 from sessionfs.retention.shelve import shelve
-from sessionfs.store.shelf import DamagedShelf, make_end, make_item, read_files, read_rows
+from sessionfs.store.shelf import make_end, make_item, read_files, read_rows
 from sessionfs.store.store import Store
 
 
@@ -200,11 +204,110 @@ def test_damage_on_a_shelf_is_named_and_the_rest_is_read(shelved):
     assert any(fault.kind == "damaged-shelf" and "s1" in fault.message for fault in faults)
     store = again(shelved)
     assert store.sessions["s0"].artifacts["a"].read_bytes() == b"s0 2"
+    assert "the shelf" in store.sessions["s1"].info().damage
     with pytest.raises(Corrupt, match="the shelf"):
-        store.sessions["s1"]
+        store.sessions["s1"].pin()
     # Without its index, a shelf is read item by item.
     path.write_bytes(content[:-30])
     assert sorted(one.id for one in again(shelved).sessions.list()) == ["live", "s0", "s1", "s2"]
+
+
+def damage_on_shelf(api, session_id, count=40):
+    """Change so many bytes of a session on its shelf, or one bit when none are asked for."""
+    placed = api.core.disk.shelves.find(session_id)
+    os.chmod(placed.path, 0o644)
+    with open(placed.path, "r+b") as shelf:
+        place = placed.row.start + 200
+        content = os.pread(shelf.fileno(), count or 1, place)
+        os.pwrite(shelf.fileno(), bytes(byte ^ (255 if count else 1) for byte in content), place)
+
+
+def repaired(api, *others):
+    """Repair, twice, and return what was done the first time: kind of action and place."""
+    with again(api) as store:
+        done = list(repair(store.core, others=[Store(other) for other in others]))
+        assert list(repair(store.core, others=[Store(other) for other in others])) == []
+    assert list(check(Store(api.path))) == []
+    return [(one.action, one.where) for one in done if not one.where.startswith("shelf/")]
+
+
+@pytest.fixture
+def backup(shelved, tmp_path):
+    copy_to(shelved.core, str(tmp_path / "backup"))
+    return str(tmp_path / "backup")
+
+
+def test_a_session_that_is_damaged_on_its_shelf_stops_no_other(shelved, backup, tmp_path):
+    damage_on_shelf(shelved, "s1")
+    with again(shelved) as store:
+        damaged = {one.id: one.info().damage is not None for one in store.sessions.list()}
+        assert damaged == {"live": False, "s0": False, "s1": True, "s2": False}
+        assert sorted(found.session for found in store.find("name=a")) == ["s0", "s2"]
+        done = copy_to(store.core, str(tmp_path / "new"))
+        assert [one.session_id for one in done.sessions if not one.is_done] == ["s1"] and not done.is_whole
+        with sessionfs.open(tmp_path / "new") as new:
+            assert sorted(one.id for one in new.sessions.list()) == ["live", "s0", "s2"]
+        assert not copy_to(store.core, backup).is_whole and verify(Store(backup), "s1").is_whole
+        (refused,) = bring(Store(backup), store.core, ["s1"]).sessions
+        assert refused.outcome is Outcome.REFUSED and "fsck --repair --from" in refused.message
+        with pytest.raises(Corrupt, match="nothing was removed"):
+            collect(store.core, grace_ns=0, trash_grace_ns=0)
+        for session_id in ("s0", "s2"):
+            store.sessions.delete(session_id)
+        repack(store.core)  # most of the shelf counts no more
+        assert "s1" in store.core.disk.shelves.all()
+    assert repaired(shelved, backup) == [("restored", "sessions/s1")]
+
+
+def test_a_damaged_shelf_is_written_anew(shelved, backup):
+    (path,) = Path(shelved.core.layout.shelf).glob("*.shelf")
+    damage_on_shelf(shelved, "s1", count=0)
+    assert repaired(shelved) == [("restored", "sessions/s1")], "a bit is turned back"
+    damage_on_shelf(again(shelved), "s2")
+    assert sorted(found.session for found in again(shelved).find("name=a")) == ["s0", "s1"]
+    assert repaired(shelved, backup) == [("restored", "sessions/s2")]
+    for number in range(3):
+        session = again(shelved).sessions[f"s{number}"]
+        assert session.artifacts["a"].read_bytes() == b"s%d 2" % number and session.at("good").seq < 9
+    assert sorted(found.session for found in again(shelved).find("name=a")) == ["s0", "s1", "s2"]
+    damage_on_shelf(again(shelved), "s0")
+    (dry,) = (one for one in repair(again(shelved).core, dry_run=True) if one.where == "sessions/s0")
+    assert dry.action == "lost" and "s0" in again(shelved).sessions
+    assert repaired(shelved) == [("lost", "sessions/s0")] and "s0" not in again(shelved).sessions
+    assert list(Path(shelved.core.layout.trash).glob(f"+repair@*/{path.name}"))
+
+
+@pytest.mark.parametrize("places", [[0], [-3], [-3, "s1"], [-3, 0]], ids=["beginning", "index", "item", "all"])
+def test_what_is_not_known_to_be_on_a_shelf_is_not_taken_for_nothing(shelved, places):
+    (path,) = Path(shelved.core.layout.shelf).glob("*.shelf")
+    content = bytearray(path.read_bytes())
+    for place in places:
+        content[content.index(b'["s1"') + 1 if place == "s1" else place] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(content)
+    left = {"live", "s0", "s2"} if "s1" in places else {"live"} if len(places) == 2 else {"live", "s0", "s1", "s2"}
+    store = again(shelved)
+    assert {one.id for one in store.sessions.list()} == left
+    for session_id in left - {"live"}:
+        assert store.sessions[session_id].artifacts["a"].read_bytes()
+    with pytest.raises(Corrupt, match="nothing was removed"):
+        collect(store.core, grace_ns=0, trash_grace_ns=0)
+    for session_id in left - {"live"}:
+        store.sessions.delete(session_id)
+    repack(store.core)
+    assert path.exists(), "there may be more on it"
+    assert repaired(shelved) == [] and not path.exists()
+
+
+def test_a_shelf_that_somebody_made_up_hangs_nobody():
+    row = b'["a",18,-40,"%s",5,[["log",3]]]\n' % (b"0" * 64)
+    line = b'index {"not": "rows"}\n'
+    for shelf in (
+        b"sessionfs shelf 1\n" + row,
+        b"sessionfs shelf 1\n" + line + b"end %020d %s\n" % (18, hash_bytes(line).encode()),
+    ):
+        found = read_rows(lambda length, offset, shelf=shelf: shelf[offset : offset + length], len(shelf))
+        assert found.rows == [] and found.damage is not None
 
 
 def test_a_shelf_reads_back_what_it_was_given():
@@ -220,10 +323,12 @@ def test_a_shelf_reads_back_what_it_was_given():
     def read(length, offset):
         return shelf[offset : offset + length]
 
-    assert [row.id for row in read_rows(read, len(shelf))] == ["a", "b", "c"]
+    assert ([row.id for row in read_rows(read, len(shelf)).rows], read_rows(read, len(shelf)).damage) == (
+        ["a", "b", "c"],
+        None,
+    )
     assert all(read_files(read, row) == dict(sessions[row.id]) for row in rows)
-    with pytest.raises(DamagedShelf):
-        read_rows(lambda length, offset: b"", 0)
+    assert read_rows(lambda length, offset: b"", 0).damage is not None
 
 
 def _shelve_forever(path):
