@@ -1,7 +1,7 @@
 """A backup on another machine: rsync carries the files, in the order of :mod:`sessionfs.backup.whole`.
 
 1. Note where each log ends, and copy the logs and refs up to there, as far as the backup lacks something of them, to a
-   directory of this machine.
+   directory of this machine. A log that is as long there, and was written to at the same time, is the same.
 2. Objects that the backup lacks, after each has been checked against its name; what is there is never replaced. Packs,
    which grow, are lengthened.
 3. The logs and refs of 1. rsync gives each file its name when it has all of it.
@@ -150,9 +150,10 @@ def _send_format(staged: Layout, place: Remote) -> None:
 def _stage_sessions(store: Store, place: Remote, staged: Layout) -> tuple[int, tuple[Brought, ...]]:
     """Put what is to be sent of the sessions in its place; return how many there are, and what becomes of them."""
     sizes = remote.list_sizes(place.below("sessions/"))
+    differing = _differing(store, place)
 
     def has_all(session_id: str) -> bool:
-        return sizes.get(f"{session_id}/log") == store.disk.size_at(store.layout.log(session_id))
+        return session_id not in differing
 
     for _ in range(_TRIES):
         with contextlib.suppress(NoSuchLog):  # a session was deleted meanwhile
@@ -164,9 +165,31 @@ def _stage_sessions(store: Store, place: Remote, staged: Layout) -> tuple[int, t
     raise Conflict(f"sessions of {store.path} are deleted faster than they can be copied; try again")
 
 
+def _differing(store: Store, place: Remote) -> set[str]:
+    """Return the sessions whose logs have another length, or were written to at another time, than those there.
+
+    The length alone says too little: a session that was made again in the same steps has a log that is as long. rsync
+    compares with empty files that have these two, because logs that are on a shelf have none.
+    """
+    with tempfile.TemporaryDirectory(prefix="sessionfs-backup-") as scratch:
+        for session_id in store.session_ids():
+            status = store.disk.status_at(store.layout.log(session_id))
+            if status is not None:
+                os.mkdir(f"{scratch}/{session_id}")
+                with open(f"{scratch}/{session_id}/log", "wb") as file:
+                    file.truncate(status[2])
+                os.utime(f"{scratch}/{session_id}/log", ns=(status[3], status[3]))
+        options = ["-rtn", "--modify-window=-1", "--out-format=%n"]  # times to the nanosecond
+        listed = rsync(options, f"{scratch}/", place.below("sessions/"))
+    return {name.removesuffix("/log") for name in listed.splitlines() if name.endswith("/log")}
+
+
 def _stage(store: Store, noted: Noted, sizes: dict[str, int], place: Remote, staged: Layout) -> Brought:
     """Put what is to be sent of a session in its place, and say what becomes of it."""
     session_id = noted.session_id
+    said = "" if noted.end is None or noted.end.damage is None else str(noted.end.damage)
+    if noted.end is not None and noted.end.place.seq == 0:
+        return Brought(session_id, Outcome.REFUSED, 0, said)  # nothing of it can be read
     for name, content in noted.refs.contents():
         if sizes.get(f"{session_id}/refs/{name}", 0) < len(content):
             os.makedirs(staged.refs(session_id), exist_ok=True)
@@ -175,7 +198,6 @@ def _stage(store: Store, noted: Noted, sizes: dict[str, int], place: Remote, sta
     if noted.end is None:
         return Brought(session_id, Outcome.UNCHANGED)
     end = noted.end.place
-    said = "" if noted.end.damage is None else str(noted.end.damage)
     path = staged.log(session_id)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     _copy_log(store, session_id, end, path)
@@ -184,8 +206,7 @@ def _stage(store: Store, noted: Noted, sizes: dict[str, int], place: Remote, sta
     relation, there = _relate(store, session_id, end, place, staged)
     if relation is Relation.BEHIND:
         return Brought(session_id, Outcome.EXTENDED, end.seq - there.seq, said)
-    if relation is Relation.SAME:
-        os.unlink(path)
+    if relation is Relation.SAME:  # but for its time, which is sent
         return Brought(session_id, Outcome.UNCHANGED, 0, said)
     shutil.rmtree(staged.session(session_id))  # what is there stays, refs included
     if relation is Relation.AHEAD:

@@ -110,6 +110,32 @@ def test_a_backup_on_another_machine(runs, monkeypatch):
     assert "nothing at host:/nowhere" in runs.fails(3, "clone", "host:/nowhere", "x") and not (runs.cwd / "x").exists()
 
 
+@needs_rsync
+def test_another_session_of_the_same_id_is_not_taken_for_the_one_there(runs, monkeypatch):
+    shell = runs.write("rsh", RSH)
+    shell.chmod(0o755)
+    monkeypatch.setenv("RSYNC_RSH", str(shell))
+    there = f"host:{runs.cwd / 'b'}"
+
+    def make(data):
+        runs.ok("session", "create", "--id", "again")
+        runs.ok("state", "set", "again", "k", data)
+        runs.ok("session", "complete", "again")
+        runs.ok("session", "archive", "again")
+        return os.path.getsize(runs.store / "sessions" / "again" / "log")
+
+    size = make("1")
+    runs.ok("backup", there)
+    runs("session", "delete", "again")
+    assert make("2") == size
+    runs.ok("repack")  # a shelf says when its log was written to
+    log = runs.cwd / "b" / "sessions" / "q4" / "log"
+    os.utime(log, ns=(5, 5))
+    (refused, _) = runs("backup", there).lines
+    assert refused.startswith("refused\tagain\t0\tit has another history there")
+    assert log.stat().st_mtime_ns != 5, "the same log with another time is found out, and then known"
+
+
 def test_places_on_other_machines_are_told_from_paths():
     assert all(map(is_remote, ("host:path", "me@host:/p", "host::module/p", "rsync://host/p")))
     assert not any(map(is_remote, ("path", "./a:b", "/a:b", "dir/a:b")))
