@@ -30,12 +30,12 @@ from sessionfs.objects.files import object_file
 from sessionfs.objects.stored import Place as FilePlace
 from sessionfs.oid import ObjectId
 from sessionfs.store.content import open_objects
+from sessionfs.store.layout import BUNDLE_PREFIX
 from sessionfs.store.store import Store
 
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
 
-_PREFIX = "bundle-"
 _READ_BYTES = 1 << 20
 
 # What the scratch store has in common with the store.
@@ -213,7 +213,7 @@ def _scratch(store: Store) -> Iterator[Store]:
     """
     try:
         _remove_abandoned(store)
-        directory = f"{store.layout.staging}/{_PREFIX}{os.urandom(6).hex()}"
+        directory = f"{store.layout.staging}/{BUNDLE_PREFIX}{os.urandom(6).hex()}"
         os.mkdir(directory, 0o700)
         fd = _locked(directory)
         try:
@@ -232,7 +232,7 @@ def _scratch(store: Store) -> Iterator[Store]:
 
 def _remove_abandoned(store: Store) -> None:
     for name in os.listdir(store.layout.staging):
-        if name.startswith(_PREFIX):
+        if name.startswith(BUNDLE_PREFIX):
             directory = f"{store.layout.staging}/{name}"
             fd = _locked(directory)
             if fd is not None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from typing import NamedTuple, Protocol
 
 from sessionfs import locks
 from sessionfs.clock import file_clock
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
+_TEMPORARY = re.compile(r"(\d{1,10})\.\d+\.[0-9a-f]{12}")  # number of the process, of the file, and noise
 
 
 class Temporary(NamedTuple):
@@ -21,6 +23,12 @@ class Temporary(NamedTuple):
 
     fd: int
     path: str | None  # under tmp/ where the filesystem has no unnamed files
+
+
+def is_abandoned(name: str) -> bool:
+    """Say whether a file of this name under tmp/ was being written by a process that has ended."""
+    temporary = _TEMPORARY.fullmatch(name)
+    return temporary is not None and not os.path.exists(f"/proc/{temporary[1]}")
 
 
 class Disk(Protocol):

@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from sessionfs.durable import Disk, Mode, Temporary, Unsynced, place, publish
-from sessionfs.durable.publish import OBJECT_MODE, sync_file, sync_name
+from sessionfs.durable.publish import OBJECT_MODE, make_directory, sync_file, sync_name
 from sessionfs.errors import from_os_error
 from sessionfs.objects.catalog import PACK_SUFFIX
 from sessionfs.objects.packs import Packs
@@ -104,7 +104,7 @@ class ObjectFiles:
                     for named in _OID.findall(self.read(trashed, MAX_NAMING_BYTES) or b""):
                         if not self.is_in_place(ObjectId(named.decode())):
                             self.rescue(ObjectId(named.decode()))
-                self.disk.rename(trashed, target)
+                self._take_out(trashed, target)
                 sync_name(self.disk, self._unsynced, self._mode, target)
             except FileNotFoundError:
                 continue  # somebody else was quicker: it is in its place, or gone
@@ -114,6 +114,13 @@ class ObjectFiles:
                 raise from_os_error(failure, f"take object {oid} out of the trash") from failure
             return target
         return None
+
+    def _take_out(self, trashed: str, target: str) -> None:
+        try:
+            self.disk.rename(trashed, target)
+        except FileNotFoundError:  # it has gone; or the directory is missing, as in a copy without empty ones
+            make_directory(self.disk, self._unsynced, self._mode, os.path.dirname(target))
+            self.disk.rename(trashed, target)
 
     def open(self, path: str) -> int | None:
         """Return a descriptor for reading; None when there is no such file."""

@@ -21,11 +21,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from sessionfs.durable import Mode, write_all
+from sessionfs.durable.disk import is_abandoned
 from sessionfs.durable.publish import make_directory
 from sessionfs.errors import from_os_error
 from sessionfs.objects import ObjectFile
@@ -34,9 +34,8 @@ from sessionfs.objects.trashed import PREFIX
 from sessionfs.oid import ObjectId
 from sessionfs.retention.marking import Mark
 from sessionfs.retention.trash import Trashed, is_objects, list_trash, moment_text, remove_tree
+from sessionfs.store.layout import BUNDLE_PREFIX
 from sessionfs.store.store import Store
-
-_TEMPORARY = re.compile(r"(\d{1,10})\.\d+\.[0-9a-f]{12}")
 
 # A pack is written anew when so much of it is unneeded.
 _DEAD_SHARE = 0.25
@@ -102,7 +101,7 @@ def empty_trash(store: Store, *, older_ns: int = 0) -> tuple[int, int]:
 @contextlib.contextmanager
 def alone(store: Store) -> Iterator[None]:
     """Hold the lock of those who take objects away, or put them elsewhere."""
-    path = f"{store.layout.locks}/collecting"
+    path = store.layout.collecting_lock
     try:
         make_directory(store.disk, store.unsynced, store.config.mode, store.layout.locks)
         fd = store.disk.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC)
@@ -139,6 +138,8 @@ class _Collection:
 
     def run(self) -> Collected:
         store = self._store
+        if not self._dry_run:
+            self._clear_bundles()
         trash = list(list_trash(store))
         with nobody_records(store):
             pass
@@ -242,13 +243,19 @@ class _Collection:
             remove_tree(store, directory, lambda _: False)
         return count, size
 
+    def _clear_bundles(self) -> None:
+        """Delete what killed processes left that were taking in bundles: none is at work, because we are alone."""
+        store = self._store
+        for name in store.disk.listdir(store.layout.staging):
+            if name.startswith(BUNDLE_PREFIX):
+                remove_tree(store, f"{store.layout.staging}/{name}", lambda _: True)
+
     def _clear_staging(self) -> None:
         """Delete what processes that have ended were writing, and old torn tails."""
         store = self._store
         for name in store.disk.listdir(store.layout.staging):
             path = f"{store.layout.staging}/{name}"
-            temporary = _TEMPORARY.fullmatch(name)
-            is_over = temporary is not None and not os.path.exists(f"/proc/{temporary[1]}")
+            is_over = is_abandoned(name)
             is_torn = name.startswith("torn-") and (store.disk.modified_ns(path) or 0) <= self._stale_ns
             if is_over or is_torn:
                 remove_tree(store, path, lambda _: True)

@@ -85,10 +85,9 @@ class Mark:
                 named.add_file(store.disk, path)
         for path in list_files(store.disk, layout.staging):
             named.add_file(store.disk, path)
-        for name in store.disk.listdir(layout.trash):
-            if not name.startswith(PREFIX):
-                for path in list_files(store.disk, f"{layout.trash}/{name}"):
-                    named.add_file(store.disk, path)
+        objects = {f"{layout.trash}/{name}" for name in store.disk.listdir(layout.trash) if name.startswith(PREFIX)}
+        for path in list_files(store.disk, layout.trash, skip=objects):
+            named.add_file(store.disk, path)
         named.pruned.clear()
         self._objects.needed(named, self.needed)
 

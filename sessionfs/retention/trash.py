@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from sessionfs.clock import MalformedTime, format_time, parse_time
+from sessionfs.durable import Mode
+from sessionfs.durable.publish import make_directory
 from sessionfs.errors import Conflict, NotFound, from_os_error
 from sessionfs.log.framing import written_type
 from sessionfs.objects.trashed import PREFIX as OBJECTS_PREFIX
@@ -69,7 +71,7 @@ def list_trash(store: Store) -> Iterator[Trashed]:
     for name in sorted(store.disk.listdir(store.layout.trash)):
         what, _, moment = name.rpartition("@")
         time_ns = parse_moment_text(moment)
-        if time_ns is None:
+        if time_ns is None or os.path.islink(f"{store.layout.trash}/{name}"):
             continue  # nobody of ours put it there
         kind = what[1:] if what.startswith("+") else "session"
         sizes = [store.disk.size_at(path) or 0 for path in list_files(store.disk, f"{store.layout.trash}/{name}")]
@@ -143,11 +145,13 @@ def _restore_objects(store: Store, trashed: Trashed) -> int:
     count = 0
     directory = f"{store.layout.trash}/{trashed.name}"
     for name in store.disk.listdir(directory):
-        target = f"{store.layout.objects}/{name[:2]}/{name[2:]}"
-        with contextlib.suppress(FileNotFoundError):
-            store.disk.rename(f"{directory}/{name}", target)
+        target = f"{store.layout.objects}/{name[:2]}"
+        # A copy of a store may lack empty directories.
+        make_directory(store.disk, store.unsynced, Mode.RELAXED, target)
+        with contextlib.suppress(FileNotFoundError):  # somebody has read it meanwhile, which takes it back
+            store.disk.rename(f"{directory}/{name}", f"{target}/{name[2:]}")
             count += 1
-    remove_tree(store, directory, lambda _: True)
+    remove_tree(store, directory, lambda _: False)
     store.sync_everything()
     return count
 
@@ -155,9 +159,14 @@ def _restore_objects(store: Store, trashed: Trashed) -> int:
 def remove_tree(store: Store, directory: str, may_go: Callable[[str], bool]) -> tuple[int, int]:
     """Delete the files below *directory* that *may_go*, by path, and the directories that are empty then.
 
+    It may be a file itself. Of links, what they lead to stays where it is.
+
     Returns:
         How many files were deleted, and their bytes.
     """
+    if os.path.islink(directory):
+        store.disk.unlink(directory)
+        return 0, 0
     count = size = 0
     for path in list(list_files(store.disk, directory)):
         if may_go(path):
@@ -170,9 +179,16 @@ def remove_tree(store: Store, directory: str, may_go: Callable[[str], bool]) -> 
 
 
 def _remove_empty(store: Store, directory: str) -> None:
-    for name in store.disk.listdir(directory):
-        with contextlib.suppress(NotADirectoryError):
-            _remove_empty(store, f"{directory}/{name}")
+    """Remove what is empty, and links; what is no directory, or has gone, is left alone."""
+    if os.path.islink(directory):
+        store.disk.unlink(directory)
+        return
+    try:
+        names = store.disk.listdir(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name in names:
+        _remove_empty(store, f"{directory}/{name}")
     with contextlib.suppress(OSError):  # something is left in it
         os.rmdir(directory)
 

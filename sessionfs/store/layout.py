@@ -17,6 +17,9 @@ FORMAT_LINE = "sessionfs 1\n"
 STORE_VARIABLE = "SESSIONFS_STORE"
 STORE_NAME = ".sessionfs"
 
+# In tmp/: the scratch store of whoever takes a bundle in.
+BUNDLE_PREFIX = "bundle-"
+
 
 class NotAStore(NotFound):
     """The directory is no store."""

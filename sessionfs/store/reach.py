@@ -180,7 +180,10 @@ def read_from(disk: Disk, path: str, offset: int, limit_bytes: int = _NO_LIMIT) 
 
 
 def list_files(disk: Disk, directory: str, *, skip: Collection[str] = ()) -> Iterator[str]:
-    """Yield the paths of the files below *directory*, but for what lies in the paths *skip*."""
+    """Yield the paths of the files below *directory*, but for what lies in the paths *skip*.
+
+    Links in it are left out: none of ours are there, and what they lead to is no part of the store.
+    """
     try:
         names = sorted(disk.listdir(directory))
     except (FileNotFoundError, NotADirectoryError):
@@ -189,5 +192,5 @@ def list_files(disk: Disk, directory: str, *, skip: Collection[str] = ()) -> Ite
         return
     for name in names:
         path = f"{directory}/{name}"
-        if path not in skip:
+        if path not in skip and not os.path.islink(path):
             yield from list_files(disk, path, skip=skip)

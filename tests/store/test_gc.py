@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import random
@@ -19,6 +20,7 @@ from sessionfs.retention.trash import find, list_trash, moment_text, restore
 from sessionfs.store.store import Store
 
 DAY_NS = 86_400 * 10**9
+ENDED = 4_194_305  # no process has this number: it is above the kernel's limit
 OLD = b"nobody needs this"
 
 
@@ -220,6 +222,60 @@ def test_one_at_a_time(store, session, monkeypatch):
     monkeypatch.setattr(locks.acquire, "__kwdefaults__", {"wait_seconds": 0.05})
     with alone(store), pytest.raises(Conflict, match="gc"):
         collect(Store(store.path))
+
+
+def test_a_link_leads_nobody_out_of_the_store(store, session, tmp_path):
+    victim = tmp_path / "victim"
+    (victim / "below").mkdir(parents=True)
+    (victim / "below" / "file").write_bytes(b"x")
+    moment = moment_text(time.time_ns() - 90 * DAY_NS)
+    inside = f"{store.layout.trash}/x@{moment}"
+    os.mkdir(inside)
+    temporary = f"{store.layout.staging}/{ENDED}.1.{'a' * 12}"
+    for link in (f"{store.layout.trash}/evil@{moment}", f"{inside}/link", temporary):
+        os.symlink(victim, link)
+    assert [one.name for one in list_trash(store)] == [f"x@{moment}"]
+    collect(store, grace_ns=0, trash_grace_ns=0)
+    assert (victim / "below" / "file").exists() and not os.path.lexists(inside) and not os.path.lexists(temporary)
+
+
+def test_all_that_processes_that_have_ended_left_goes_at_once(store, session):
+    for number in range(2):
+        with open(f"{store.layout.staging}/{ENDED}.{number}.{'b' * 12}", "wb") as file:
+            file.write(b"half")
+    assert sum(fault.kind == "leftover" for fault in check(store)) == 2
+    collect(store)
+    assert os.listdir(store.layout.staging) == []
+
+
+def test_a_killed_unbundle_keeps_nothing_from_being_collected(store, session):
+    """What it leaves has links to all objects: 64 hex digits in the content of one are no name of another."""
+    garbage = store.objects.put_bytes(OLD).oid
+    put(session, "list", garbage.encode())
+    age(store)
+    scratch = f"{store.layout.staging}/bundle-{'c' * 12}"
+    os.makedirs(f"{scratch}/sessions/q4")
+    with open(f"{scratch}/sessions/q4/log", "wb") as log:
+        log.write(b'{"oid":"%s"}\n' % garbage.encode())
+    os.symlink("../../objects", f"{scratch}/objects")
+    collect(store, grace_ns=0, dry_run=True)
+    assert os.path.exists(scratch)
+    collect(store, grace_ns=0)
+    assert not os.path.lexists(scratch) and not store.objects.is_in_place(garbage) and len(oids(store)) > 3
+
+
+def test_what_comes_back_out_of_the_trash_makes_its_place(store, session):
+    """Who copies a store may leave out directories with nothing in them."""
+    several = [store.objects.put_bytes(OLD + b"%d" % number).oid for number in range(2)]
+    age(store)
+    (trashed,) = [find(store, os.path.basename(collect(store, grace_ns=0).directory or ""))]
+    for oid in several:
+        with contextlib.suppress(OSError):  # the other one, or something else, lies there, too
+            os.rmdir(f"{store.layout.objects}/{oid[:2]}")
+    assert store.objects.rescue(several[0])
+    assert restore(store, trashed) == 1
+    assert [store.objects.read(oid) for oid in several] == [OLD + b"0", OLD + b"1"]
+    assert list(list_trash(store)) == []
 
 
 def _write(path, number, seconds):
