@@ -125,8 +125,12 @@ def good_part(content: bytes, session_id: str) -> tuple[int, str, int]:
 
 
 def _turn_back_all(lines: list[bytes], chain: str, seq: int) -> bytes | None:
-    """Return *lines* with a flipped bit turned back in each that is not linked; None if that does not help."""
+    """Return *lines* with a flipped bit turned back in each that is not linked; None if that does not help.
+
+    Without the last ones, if they were appended together with one that is not there: that is a torn tail.
+    """
     whole = []
+    end = mended = 0  # behind the last append that is whole, and behind the first line that was mended
     for number, line in enumerate(lines):
         right: bytes | None = line
         if not is_linked(line, chain):
@@ -136,7 +140,11 @@ def _turn_back_all(lines: list[bytes], chain: str, seq: int) -> bytes | None:
             return None
         whole.append(right + b"\n")
         chain = written_chain(right)
-    return b"".join(whole) if whole else None
+        if right != line:
+            mended = mended or len(whole)
+        if not is_followed(right):
+            end = len(whole)
+    return b"".join(whole[:end]) if 0 < mended <= end else None
 
 
 def _following(lines: list[bytes], chain: str, seq: int) -> bytes:

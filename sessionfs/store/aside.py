@@ -71,17 +71,25 @@ class Aside:
             disk.close(fd)
 
     def keep(self, content: bytes, name: str) -> None:
-        """Write *content* to a file called *name* there."""
+        """Write *content* to a file called *name* there, or ``<name>.1`` and so on: what is kept is never replaced."""
         self.make()
         disk = self._store.disk
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        fd = disk.open(f"{self.directory}/{name}", flags, 0o600)
+        fd = self._create(name)
         try:
             write_all(disk, fd, content)
             disk.fsync(fd)
         finally:
             disk.close(fd)
         disk.sync_directory(self.directory)
+
+    def _create(self, name: str) -> int:
+        path, number = f"{self.directory}/{name}", 0
+        while True:
+            try:
+                return self._store.disk.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            except FileExistsError:
+                number += 1
+                path = f"{self.directory}/{name}.{number}"
 
     def make(self) -> str:
         """Make the directory if it is not there, and return it."""

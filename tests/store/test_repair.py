@@ -8,10 +8,12 @@ import random
 import shutil
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
 from sessionfs.fsck import check, repair
+from sessionfs.store.aside import REPAIR, Aside
 from sessionfs.store.store import Store
 from sessionfs.travel.mark import make_checkpoint
 
@@ -220,6 +222,35 @@ def test_a_flipped_bit_in_a_log_is_turned_back(store, number):
         with open(store.layout.log("q4"), "rb") as file:
             assert file.read() == whole
     assert faults(store) == [] and content(store) == WHOLE
+
+
+def torn_in_a_group(store):
+    """Return the bytes of a log that ends in the middle of records that are appended together."""
+    session = store.session("q4")
+    with session.writing():
+        drafts = [session.draft("custom.step", {"number": number}) for number in range(3)]
+        session.append_drafts(drafts, [{"number": number} for number in range(3)])
+    store.close()
+    return b"".join(log_lines(store)[:-1])
+
+
+def test_an_append_that_was_cut_off_is_no_flipped_bit(store):
+    torn = torn_in_a_group(store)
+    with open(store.layout.log("q4"), "r+b") as log:
+        log.truncate(len(torn))
+    assert [fault.kind for fault in check(reopened(store))] == ["torn-tail"]
+    assert repaired(store) == [] and b"".join(log_lines(store)) == torn
+    damage(store.layout.log("q4"), 100)
+    assert [one.action for one in repaired(store)] == ["restored"]
+    assert torn.startswith(b"".join(log_lines(store))) and faults(store) == [] and content(store) == WHOLE
+
+
+def test_what_is_set_aside_replaces_nothing(store):
+    aside = Aside(store, REPAIR, store.clock())
+    for content in (b"first", b"second", b"third"):
+        aside.keep(content, "q4.log")
+    kept = {file.name: file.read_bytes() for file in Path(aside.directory).iterdir()}
+    assert kept == {"q4.log": b"first", "q4.log.1": b"second", "q4.log.2": b"third"}
 
 
 def test_a_damaged_log_is_completed_from_another_store(store, backup):
