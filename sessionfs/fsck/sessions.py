@@ -115,11 +115,16 @@ class _SessionCheck:
     def _references(self, record: Record) -> Iterator[Fault]:
         text: bytes | msgspec.Raw = record.data
         if record.data_oid is not None:
-            missing = list(self._needs(record, record.data_oid, "blob", f"the data of {record.type}"))
+            what = f"the data of {record.type}"
+            missing = list(self._needs(record, record.data_oid, "blob", what))
             yield from missing
-            if missing or record.data_oid in self._found.damaged:
+            if missing or record.data_oid in self._found.damaged or record.data_oid in self._pruned:
                 return
-            text = self._store.objects.read(record.data_oid)
+            try:
+                text = self._store.objects.read(record.data_oid)
+            except Corrupt as failure:  # when nothing was hashed before
+                yield self._damaged(record.seq, record.data_oid, "blob", what, failure)
+                return
         if not record.type.startswith(("artifact.", "state.")):
             return  # a caller's event may use these names for something else
         try:
@@ -196,9 +201,7 @@ class _SessionCheck:
             try:
                 read = decode_tree(self._store.objects.read_json("tree", tree))
             except (Corrupt, msgspec.MsgspecError) as failure:  # when nothing was hashed before
-                use = Use(self._session.id, seq, f"{above or 'the root'} in {what}")
-                fault = self._fault("damaged-object", seq, str(failure))
-                yield fault._replace(oid=tree, object_kind="tree", touched=(use,))
+                yield self._damaged(seq, tree, "tree", f"{above or 'the root'} in {what}", failure)
                 continue
             waiting += [(part.tree, above) for part in read.parts]
             for entry in read.entries:
@@ -219,6 +222,10 @@ class _SessionCheck:
         if not self._found.has(oid, kind):
             message = f"record {seq} names {kind} {oid} ({what}), and it is missing"
             yield self._fault("missing-object", seq, message)._replace(oid=oid, object_kind=kind, touched=(use,))
+
+    def _damaged(self, seq: int, oid: ObjectId, kind: str, what: str, failure: Exception) -> Fault:
+        use = Use(self._session.id, seq, what)
+        return self._fault("damaged-object", seq, str(failure))._replace(oid=oid, object_kind=kind, touched=(use,))
 
     def _fault(self, kind: str, seq: int, message: str) -> Fault:
         return Fault(kind, f"{self._session.id}:{seq}", message, self._session.id)

@@ -2,7 +2,7 @@
 
 ``session.pruned`` has in its data the ``oids``, and the ``reason``: ``retention`` for old versions that were given up,
 ``lost`` for what was damaged beyond repair. The records that name the objects stay as they are, so the chain of the
-log proves what it always proved. An object that a later record names again is no longer pruned.
+log proves what it always proved. An object that a later record stores again is no longer pruned.
 """
 
 from __future__ import annotations
@@ -33,6 +33,12 @@ TYPE = "session.pruned"
 RETENTION = "retention"
 LOST = "lost"
 
+# Whose data name objects that must be there. What callers record names only its own data.
+NAMING = frozenset(
+    {"artifact.stored", "state.changed", "session.saved", "session.suspended", "session.completed", "session.failed"}
+    | {"session.archived", "session.restored"}
+)
+
 # So many oids fit into one record.
 MAX_OIDS = 800
 
@@ -47,18 +53,22 @@ class Pruned(msgspec.Struct, kw_only=True):
     reason: str
 
 
-def pruned_oids(lines: Iterable[bytes], before: Iterable[ObjectId] = ()) -> set[ObjectId]:
+def pruned_oids(
+    lines: Iterable[bytes], before: Iterable[ObjectId] = (), *, in_doubt_kept: bool = False
+) -> set[ObjectId]:
     """Return the objects that a log says are gone.
 
     Args:
         lines: All of it, in order.
         before: Those that were gone before its first line.
+        in_doubt_kept: Without those that any later record names, as a caller's own may: for who is about to delete
+            what nothing needs.
     """
     found = {oid.encode() for oid in before}
     for line in lines:
         if _is_tombstone(line):
             found.update(_OID.findall(line))
-        elif found:
+        elif found and (in_doubt_kept or written_type(line) in NAMING):
             found.difference_update(_OID.findall(line))
     return {ObjectId(oid.decode()) for oid in found}
 

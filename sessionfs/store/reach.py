@@ -58,7 +58,7 @@ class Named:
         fork = _FORK.search(kept[0]) if kept else None
         if fork is not None:
             self.parent = Parent(fork[1].decode(), int(fork[2]), fork[3])
-        self.pruned = pruned_oids(kept, self.pruned)
+        self.pruned = pruned_oids(kept, self.pruned, in_doubt_kept=True)
 
     def add_file(self, disk: Disk, path: str, offset: int = 0, end: int | None = None) -> int:
         """Take in a file from *offset* on, to *end* if one is given; return where it ended."""

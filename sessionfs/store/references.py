@@ -13,6 +13,7 @@ from sessionfs.log import Draft, Record
 from sessionfs.objects import ObjectDatabase
 from sessionfs.oid import ObjectId
 from sessionfs.store import snapshot as snapshots
+from sessionfs.store.pruned import NAMING
 
 
 class Reference(NamedTuple):
@@ -37,26 +38,19 @@ _decode_content = msgspec.json.Decoder(_Content).decode
 _decode_snapshots = msgspec.json.Decoder(_Snapshots).decode
 
 
-# Whose data name objects that must be there. What callers record names only its own data.
-_CONTENT = frozenset({"artifact.stored", "state.changed"})
-_WITH_SNAPSHOT = frozenset(
-    {"session.saved", "session.suspended", "session.completed", "session.failed", "session.archived"}
-    | {"session.restored"}
-)
-
-
 def named_by(drafts: list[Draft]) -> list[ObjectId]:
     """Return the objects that records to be appended name, as far as these must be there."""
     named: list[ObjectId | None] = []
     for draft in drafts:
         if draft.data_oid is not None:
             named.append(draft.data_oid)
-        elif draft.data is not None and draft.type in _CONTENT:
-            content = _decode_content(draft.data)
-            named += [content.oid, content.new_oid]
-        elif draft.data is not None and draft.type in _WITH_SNAPSHOT:
-            said = _decode_snapshots(draft.data)
-            named += [said.snapshot, said.beginning]
+        elif draft.data is not None and draft.type in NAMING:
+            if draft.type.startswith("session."):
+                said = _decode_snapshots(draft.data)
+                named += [said.snapshot, said.beginning]
+            else:
+                content = _decode_content(draft.data)
+                named += [content.oid, content.new_oid]
     return [oid for oid in named if oid is not None]
 
 

@@ -241,6 +241,19 @@ def test_a_version_that_is_stored_again_while_it_is_being_pruned_stays(api, q4, 
     other.close()
 
 
+def test_what_a_caller_records_needs_nothing_that_was_given_up(api, q4, tmp_path):
+    oid = hash_bytes(b"a0")
+    q4.prune(keep=1)
+    empty(api)
+    q4.record("custom.note", {"text": f"{oid} was given up"})
+    assert is_whole(api) and api.backup(str(tmp_path / "b")).is_whole
+    q4.artifacts.put("a", b"a0")
+    assert contents(q4, "a")[0] == b"a0" and is_whole(api)
+    (file,) = api.core.objects.places(oid)
+    Path(file.path).unlink()
+    assert [fault.kind for fault in check(Store(api.path))][:1] == ["missing-object"], "stored again, it is needed"
+
+
 def test_what_a_caller_records_is_no_tombstone_whatever_it_says(api, q4):
     oid = q4.artifacts["a"].oid
     q4.record("custom.imported", {"type": "session.pruned", "data": {"oids": [oid], "reason": "retention"}})

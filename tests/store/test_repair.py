@@ -224,6 +224,16 @@ def test_a_flipped_bit_in_a_log_is_turned_back(store, number):
     assert faults(store) == [] and content(store) == WHOLE
 
 
+def test_the_data_of_an_event_that_are_damaged_are_no_damaged_log(store):
+    data = {"text": "".join(NOISE.choices("abcdefgh", k=100_000))}
+    store.session("q4").record("custom.large", data)
+    store.close()
+    damage(max(of_kind(store, "blob"), key=os.path.getmtime), 300, bits=9)
+    (fault,) = faults(store, quick=True)
+    assert fault.kind == "damaged-object" and [use.what for use in fault.touched] == ["the data of custom.large"]
+    assert {one.action for one in repaired(store)} == {"lost"} and faults(store) == faults(store, quick=True) == []
+
+
 def torn_in_a_group(store):
     """Return the bytes of a log that ends in the middle of records that are appended together."""
     session = store.session("q4")
