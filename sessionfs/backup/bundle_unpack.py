@@ -24,6 +24,7 @@ from sessionfs.backup.logs import log_of
 from sessionfs.backup.sessions import bring
 from sessionfs.durable import Mode, OsDisk, SyncedAtOnce
 from sessionfs.errors import NotFound, from_os_error
+from sessionfs.log.lines import opened
 from sessionfs.objects import ObjectDatabase
 from sessionfs.objects.copying import Copied as Read
 from sessionfs.objects.files import object_file
@@ -128,13 +129,17 @@ def _write_log(reader: BundleReader, part: Part, store: Store, scratch: Store) -
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as file:
         if part.start.offset:
-            with open(store.layout.log(part.id), "rb") as known:
-                left = part.start.offset
-                while left and (data := known.read(min(_READ_BYTES, left))):
-                    file.write(data)
-                    left -= len(data)
+            _copy_beginning(store, part, file)
         for line in check_log(reader, part):
             file.write(line)
+
+
+def _copy_beginning(store: Store, part: Part, file: BinaryIO) -> None:
+    done, end = 0, part.start.offset
+    with opened(store.disk, store.layout.log(part.id)) as fd:
+        while done < end and (data := store.disk.pread(fd, min(_READ_BYTES, end - done), done)):
+            file.write(data)
+            done += len(data)
 
 
 def _write_ref(reader: BundleReader, section: Section, scratch: Store) -> None:

@@ -141,6 +141,17 @@ def test_a_chain_of_bundles(one, two, q4):
         bundled(one, since="no such moment?")
 
 
+def test_a_bundle_goes_on_where_a_session_lies_on_a_shelf(one, two, q4):
+    q4.complete()
+    q4.archive()
+    two.unbundle(io.BytesIO(bundled(one)))
+    two.repack()
+    end = q4.event_count - 1
+    q4.pin(message="cited")
+    assert outcomes(two.unbundle(io.BytesIO(bundled(one, since=end)))) == {"q4": "extended"}
+    assert seen(two.sessions["q4"]) == seen(q4) and is_clean(two)
+
+
 def test_another_history_is_refused(one, two, q4):
     two.unbundle(io.BytesIO(bundled(one)))
     q4.artifacts.put("x", "one")
