@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 
 from sessionfs import refs
-from sessionfs.durable import Mode, Unsynced, place, write_all
+from sessionfs.durable import Disk, Mode, Unsynced, place, write_all
 from sessionfs.durable.publish import make_directory
 from sessionfs.errors import Corrupt, from_os_error
 from sessionfs.store.reach import read_from
@@ -71,18 +71,32 @@ def copy_hooks(source: Store, target: Store) -> None:
     _copy_directory(source, target, source.layout.templates, target.layout.templates)
 
 
-def _copy_directory(source: Store, target: Store, there: str, here: str) -> None:
+def walk(disk: Disk, directory: str, below: str = "") -> Iterator[tuple[str, int | None]]:
+    """Yield the directories and the regular files in *directory*, as paths below it: each directory before its content.
+
+    With a file come its permissions; a directory has None. Links and special files are left out; what a link leads to
+    may be anywhere.
+    """
     try:
-        names = sorted(source.disk.listdir(there))
+        names = sorted(disk.listdir(f"{directory}/{below}"))
     except (FileNotFoundError, NotADirectoryError):
         return
-    make_directory(target.disk, target.unsynced, target.config.mode, here)
     for name in names:
-        status = os.lstat(f"{there}/{name}")
-        if stat.S_ISDIR(status.st_mode):
-            _copy_directory(source, target, f"{there}/{name}", f"{here}/{name}")
-        elif stat.S_ISREG(status.st_mode):
-            _copy_file(source, target, f"{there}/{name}", f"{here}/{name}", stat.S_IMODE(status.st_mode))
+        mode = os.lstat(f"{directory}/{below}{name}").st_mode
+        if stat.S_ISDIR(mode):
+            yield f"{below}{name}", None
+            yield from walk(disk, directory, f"{below}{name}/")
+        elif stat.S_ISREG(mode):
+            yield f"{below}{name}", stat.S_IMODE(mode)
+
+
+def _copy_directory(source: Store, target: Store, there: str, here: str) -> None:
+    for name, mode in walk(source.disk, there):
+        make_directory(target.disk, target.unsynced, target.config.mode, here)
+        if mode is None:
+            make_directory(target.disk, target.unsynced, target.config.mode, f"{here}/{name}")
+        else:
+            _copy_file(source, target, f"{there}/{name}", f"{here}/{name}", mode)
 
 
 def _copy_file(source: Store, target: Store, there: str, here: str, mode: int | None = None) -> None:

@@ -18,7 +18,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable
 
-from sessionfs.backup import remote
+from sessionfs.backup import files, remote
 from sessionfs.backup.done import Brought, Copied, Outcome
 from sessionfs.backup.lease import leased
 from sessionfs.backup.logs import LogFile, Relation, log_of, relate
@@ -28,7 +28,7 @@ from sessionfs.backup.remote_objects import RemoteObjects
 from sessionfs.backup.target import OtherStore
 from sessionfs.backup.whole import Noted, note_sessions
 from sessionfs.durable import OsDisk
-from sessionfs.errors import Conflict
+from sessionfs.errors import Conflict, from_os_error
 from sessionfs.log import NoSuchLog
 from sessionfs.log.pages import Place, read_on, start_of
 from sessionfs.store import past
@@ -64,7 +64,10 @@ def backup_to(store: Store, where: str, *, verify: bool = False, progress: Progr
         staged = Layout(f"{scratch}/send")
         os.mkdir(staged.root)
         session_count, sent = _stage_sessions(store, place, staged)
-        _stage_files(store, staged)
+        try:
+            _stage_files(store, staged)
+        except OSError as failure:
+            raise from_os_error(failure, f"copy what {store.path} has besides sessions") from failure
         objects = RemoteObjects(store, place, progress)
         objects.send(verify=verify and not is_new)
         _send_sessions(store, place, staged, sent)
@@ -120,8 +123,12 @@ def _stage_files(store: Store, staged: Layout) -> None:
         if os.path.exists(path):
             shutil.copy2(path, target)
     for path, target in ((store.layout.hooks, staged.hooks), (store.layout.templates, staged.templates)):
-        if os.path.isdir(path):
-            shutil.copytree(path, target, dirs_exist_ok=True)
+        for name, mode in files.walk(store.disk, path):
+            os.makedirs(target, exist_ok=True)
+            if mode is None:
+                os.mkdir(f"{target}/{name}")
+            else:
+                shutil.copy2(f"{path}/{name}", f"{target}/{name}")
 
 
 def _send_sessions(store: Store, place: Remote, staged: Layout, sent: Iterable[Brought]) -> None:

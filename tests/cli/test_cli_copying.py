@@ -129,10 +129,17 @@ def test_another_session_of_the_same_id_is_not_taken_for_the_one_there(runs, mon
     runs("session", "delete", "again")
     assert make("2") == size
     runs.ok("repack")  # a shelf says when its log was written to
+    # Links lead out of the store, or nowhere: what is no file of it is left out.
+    hooks = runs.store / "hooks"
+    (hooks / "d").mkdir()
+    (hooks / "d" / "program").write_text("#!/bin/sh\n")
+    os.symlink("/nowhere", hooks / "dangling")
+    os.symlink(runs.cwd, hooks / "d" / "out")
     log = runs.cwd / "b" / "sessions" / "q4" / "log"
     os.utime(log, ns=(5, 5))
     (refused, _) = runs("backup", there).lines
     assert refused.startswith("refused\tagain\t0\tit has another history there")
+    assert [path.name for path in sorted((runs.cwd / "b" / "hooks").rglob("*"))] == ["d", "program"]
     assert log.stat().st_mtime_ns != 5, "the same log with another time is found out, and then known"
 
 
