@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 
-from sessionfs.clock import format_time
 from sessionfs.errors import Corrupt, NotFound, from_os_error
 from sessionfs.store import forks
 from sessionfs.store.store import Store
@@ -22,8 +21,7 @@ def set_aside(store: Store, session_id: str) -> str:
         session = store.session(session_id)
         with session.writing():
             forks.keep_beginnings(store, session)
-    moment = format_time(store.clock()).replace(":", "").replace("-", "")
-    place = f"{store.layout.trash}/{session_id}@{moment}"
+    place = store.layout.trashed(session_id, store.clock())
     try:
         store.disk.rename(store.layout.session(session_id), place)
         store.disk.sync_directory(store.layout.trash)

@@ -22,8 +22,8 @@ from sessionfs.objects import ObjectFile
 from sessionfs.oid import ObjectId
 from sessionfs.store import forks
 from sessionfs.store.aside import REPAIR, Aside
+from sessionfs.store.pruned import LOST, tombstones
 from sessionfs.store.pruned import TYPE as PRUNED
-from sessionfs.store.pruned import tombstones
 from sessionfs.store.store import Store
 
 _MAX_ROUNDS = 20  # as deep as trees of trees of lists go, and then some
@@ -227,7 +227,7 @@ class _Round:
     def _note_lost(self, session_id: str, gone: set[ObjectId]) -> None:
         session = self._store.session(session_id)
         with session.noting():
-            for tombstone in tombstones(gone, "lost"):
+            for tombstone in tombstones(gone, LOST):
                 session.note(PRUNED, tombstone)
 
     # What is derived

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from sessionfs.durable import Disk
 
-PREFIX = "+objects@"
+NAME = "+objects"
+PREFIX = f"{NAME}@"
 
 
 class Trashed:

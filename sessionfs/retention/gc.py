@@ -30,10 +30,10 @@ from sessionfs.durable.publish import make_directory
 from sessionfs.errors import from_os_error
 from sessionfs.objects import ObjectFile
 from sessionfs.objects.files import SUFFIX_OF_COMPRESSION, SUFFIX_OF_KIND
-from sessionfs.objects.trashed import PREFIX
+from sessionfs.objects.trashed import NAME
 from sessionfs.oid import ObjectId
 from sessionfs.retention.marking import Mark
-from sessionfs.retention.trash import Trashed, is_objects, list_trash, moment_text, remove_tree
+from sessionfs.retention.trash import Trashed, is_objects, list_trash, remove_tree
 from sessionfs.store.layout import BUNDLE_PREFIX
 from sessionfs.store.store import Store
 
@@ -134,7 +134,7 @@ class _Collection:
         self._now_ns = store.clock()
         self._young_ns = self._now_ns - grace_ns
         self._stale_ns = self._now_ns - trash_grace_ns
-        self._directory = f"{store.layout.trash}/{PREFIX}{moment_text(self._now_ns)}"
+        self._directory = store.layout.trashed(NAME, self._now_ns)
 
     def run(self) -> Collected:
         store = self._store

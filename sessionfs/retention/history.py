@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -17,11 +16,10 @@ from sessionfs.oid import ObjectId
 from sessionfs.store import past
 from sessionfs.store.pruned import TYPE as PRUNED
 from sessionfs.store.pruned import Pruned
+from sessionfs.store.reach import oids_in
 from sessionfs.store.session import Session
 from sessionfs.store.uncollected import uncollected
 from sessionfs.travel.numbering import NUMBERED, Directory, File, Numbering, Version
-
-_OID = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
 _decode_stored = msgspec.json.Decoder(events.Stored).decode
 _decode_pruned = msgspec.json.Decoder(Pruned).decode
@@ -69,7 +67,7 @@ class History:
             self.pruned.update(_decode_pruned(record.data).oids)
             return
         if record.type not in NUMBERED:
-            self.named_otherwise.update(ObjectId(oid.decode()) for oid in _OID.findall(bytes(record.data)))
+            self.named_otherwise |= oids_in(bytes(record.data))
             return
         data = record.data if record.data_oid is None else session.objects.read(record.data_oid)
         self._numbering.apply(record.type, data, Version(1, session.id, record.seq))

@@ -10,20 +10,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from sessionfs.clock import MalformedTime, format_time, parse_time
+from sessionfs.clock import format_time
 from sessionfs.durable import Mode
 from sessionfs.durable.publish import make_directory
 from sessionfs.errors import Conflict, NotFound, from_os_error
 from sessionfs.log.framing import written_type
 from sessionfs.objects.trashed import PREFIX as OBJECTS_PREFIX
+from sessionfs.store.layout import parse_trashed
 from sessionfs.store.reach import list_files, read_from
 from sessionfs.store.store import Store
-
-_MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d\.\d+Z)")
 
 
 class NotInTrash(NotFound):
@@ -49,30 +47,13 @@ class Trashed(NamedTuple):
         return {**self._asdict(), "time": format_time(self.time_ns)}
 
 
-def moment_text(time_ns: int) -> str:
-    """Return a time as names in the trash have it."""
-    return format_time(time_ns).replace(":", "").replace("-", "")
-
-
-def parse_moment_text(text: str) -> int | None:
-    """Return the time that a name in the trash ends with; None when it is none."""
-    match = _MOMENT.fullmatch(text)
-    if match is None:
-        return None
-    year, month, day, hour, minute, second = match.groups()
-    try:
-        return parse_time(f"{year}-{month}-{day}T{hour}:{minute}:{second}")
-    except MalformedTime:
-        return None
-
-
 def list_trash(store: Store) -> Iterator[Trashed]:
     """Yield what is in the trash, by name."""
     for name in sorted(store.disk.listdir(store.layout.trash)):
-        what, _, moment = name.rpartition("@")
-        time_ns = parse_moment_text(moment)
-        if time_ns is None or os.path.islink(f"{store.layout.trash}/{name}"):
+        parsed = parse_trashed(name)
+        if parsed is None or os.path.islink(f"{store.layout.trash}/{name}"):
             continue  # nobody of ours put it there
+        what, time_ns = parsed
         kind = what[1:] if what.startswith("+") else "session"
         sizes = [store.disk.size_at(path) or 0 for path in list_files(store.disk, f"{store.layout.trash}/{name}")]
         yield Trashed(name, kind, what if kind == "session" else None, time_ns, sum(sizes), len(sizes))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from sessionfs.clock import format_time
 from sessionfs.durable import Mode, pwrite_all, write_all
 from sessionfs.durable.publish import make_directory
 from sessionfs.objects import ObjectFile
@@ -18,17 +17,16 @@ if TYPE_CHECKING:
     from sessionfs.store.store import Store
 
 # No session can have a name that begins so.
-REPAIR = "+repair@"
-POWER_CUT = "+power-cut@"
+REPAIR = "+repair"
+POWER_CUT = "+power-cut"
 
 
 class Aside:
     """One such directory. It is made when something is put there."""
 
-    def __init__(self, store: Store, prefix: str, now_ns: int) -> None:
+    def __init__(self, store: Store, name: str, now_ns: int) -> None:
         self._store = store
-        moment = format_time(now_ns).replace(":", "").replace("-", "")
-        self.directory = f"{store.layout.trash}/{prefix}{moment}"
+        self.directory = store.layout.trashed(name, now_ns)
         self.is_made = False
 
     def move_object(self, file: ObjectFile) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from sessionfs.clock import format_time
 from sessionfs.durable.publish import sync_name
 from sessionfs.errors import from_os_error
 from sessionfs.log.framing import written_type
@@ -34,8 +33,7 @@ def move_to_trash(store: Store, session_id: str) -> str:
     """
     disk, layout = store.disk, store.layout
     path = layout.log(session_id)
-    moment = format_time(store.clock()).replace(":", "").replace("-", "")
-    target = f"{layout.trash}/{session_id}@{moment}"
+    target = layout.trashed(session_id, store.clock())
     try:
         fd = disk.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:

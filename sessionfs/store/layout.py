@@ -6,8 +6,10 @@ Cheap to import: plumbing verbs need no more than this and the object database.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 
+from sessionfs.clock import MalformedTime, format_time, parse_time
 from sessionfs.errors import Corrupt, NotFound, Unsupported
 from sessionfs.objects.files import FAN_OUT
 
@@ -19,6 +21,8 @@ STORE_NAME = ".sessionfs"
 
 # In tmp/: the scratch store of whoever takes a bundle in.
 BUNDLE_PREFIX = "bundle-"
+
+_TRASHED = re.compile(r"(.*)@(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d\.\d+Z)")
 
 
 class NotAStore(NotFound):
@@ -75,10 +79,26 @@ class Layout:
         """The mark that is touched after each append to a session."""
         return f"{self.changed}/{session_id}"
 
+    def trashed(self, what: str, time_ns: int) -> str:
+        """Where *what* (a session's id, or what no session is called) lies that goes to the trash now."""
+        return f"{self.trash}/{what}@{format_time(time_ns).replace(':', '').replace('-', '')}"
+
     def directories(self) -> list[str]:
         """Every directory that a new store has, parents first."""
         plain = [self.sessions, self.objects, self.changed, self.hooks, self.staging, self.trash, self.locks]
         return [*plain, *(f"{self.objects}/{name}" for name in FAN_OUT)]
+
+
+def parse_trashed(name: str) -> tuple[str, int] | None:
+    """Return what went to the trash under this name, and when (see :meth:`Layout.trashed`); None for another name."""
+    match = _TRASHED.fullmatch(name)
+    if match is None:
+        return None
+    what, year, month, day, hour, minute, second = match.groups()
+    try:
+        return what, parse_time(f"{year}-{month}-{day}T{hour}:{minute}:{second}")
+    except MalformedTime:
+        return None
 
 
 def check_format(root: str) -> None:

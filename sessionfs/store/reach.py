@@ -53,7 +53,7 @@ class Named:
         """Take in the lines of a log, or of any other file."""
         kept = list(lines)
         for line in kept:
-            self.oids.update(ObjectId(oid.decode()) for oid in _OID.findall(line))
+            self.oids |= oids_in(line)
             self.data.update(ObjectId(oid.decode()) for oid in _DATA.findall(line))
         fork = _FORK.search(kept[0]) if kept else None
         if fork is not None:
@@ -119,7 +119,7 @@ class Objects:
             return set()
         must = {ObjectId(child.decode()) for child in _CHILDREN.findall(content)} - pruned
         self.unreadable |= {child for child in must if not self._look(child)}
-        return {ObjectId(child.decode()) for child in _OID.findall(content)} - pruned
+        return oids_in(content) - pruned
 
     def _in_data(self, oid: ObjectId, data: set[ObjectId]) -> set[ObjectId]:
         try:
@@ -128,7 +128,12 @@ class Objects:
             self.unreadable.add(oid)
             return set()
         data.discard(oid)
-        return {ObjectId(found.decode()) for found in _OID.findall(content)}
+        return oids_in(content)
+
+
+def oids_in(content: bytes) -> set[ObjectId]:
+    """Return all that stands in *content* and can be the name of an object."""
+    return {ObjectId(oid.decode()) for oid in _OID.findall(content)}
 
 
 def named_by_session(disk: Disk, layout: Layout, session_id: str) -> Named:

@@ -16,7 +16,7 @@ from sessionfs.errors import Conflict, Corrupt, NotFound
 from sessionfs.fsck import check
 from sessionfs.objects import NoSuchObject, ObjectGone
 from sessionfs.retention.gc import collect, empty_trash
-from sessionfs.retention.trash import find, list_trash, moment_text, restore
+from sessionfs.retention.trash import find, list_trash, restore
 from sessionfs.store.store import Store
 
 DAY_NS = 86_400 * 10**9
@@ -157,7 +157,7 @@ def test_what_came_to_be_needed_again_comes_back(store, session):
     oid = store.objects.put_bytes(OLD).oid
     age(store)
     collect(store)
-    session_in_trash = f"{store.layout.trash}/x@{moment_text(time.time_ns())}"
+    session_in_trash = store.layout.trashed("x", time.time_ns())
     os.mkdir(session_in_trash)
     with open(f"{session_in_trash}/log", "w") as file:
         file.write(f"it is {oid}")
@@ -228,13 +228,13 @@ def test_a_link_leads_nobody_out_of_the_store(store, session, tmp_path):
     victim = tmp_path / "victim"
     (victim / "below").mkdir(parents=True)
     (victim / "below" / "file").write_bytes(b"x")
-    moment = moment_text(time.time_ns() - 90 * DAY_NS)
-    inside = f"{store.layout.trash}/x@{moment}"
+    long_ago_ns = time.time_ns() - 90 * DAY_NS
+    inside = store.layout.trashed("x", long_ago_ns)
     os.mkdir(inside)
     temporary = f"{store.layout.staging}/{ENDED}.1.{'a' * 12}"
-    for link in (f"{store.layout.trash}/evil@{moment}", f"{inside}/link", temporary):
+    for link in (store.layout.trashed("evil", long_ago_ns), f"{inside}/link", temporary):
         os.symlink(victim, link)
-    assert [one.name for one in list_trash(store)] == [f"x@{moment}"]
+    assert [one.name for one in list_trash(store)] == [os.path.basename(inside)]
     collect(store, grace_ns=0, trash_grace_ns=0)
     assert (victim / "below" / "file").exists() and not os.path.lexists(inside) and not os.path.lexists(temporary)
 
