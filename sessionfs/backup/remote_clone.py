@@ -10,7 +10,7 @@ import os
 
 from sessionfs.backup.done import Copied
 from sessionfs.backup.remote import Remote, rsync
-from sessionfs.backup.target import NotEmpty, OtherStore
+from sessionfs.backup.target import OtherStore, beside, check_free, put_in_place
 from sessionfs.durable import OsDisk
 from sessionfs.errors import from_os_error
 from sessionfs.store.identity import identity_of, new_identity, read_identity, write_identity
@@ -37,36 +37,35 @@ def copy_from(where: str, path: str, *, is_clone: bool) -> Copied:
     """
     place = Remote(where)
     target = os.path.abspath(path)
-    beside = Layout(f"{target}.unfinished")
+    check_free(target)
+    if "format" not in rsync(["--list-only"], place.below()):
+        raise NotAStore(f"{place} is no sessionfs store: it has no file 'format'")
+    layout = Layout(beside(target))
     try:
-        if os.path.lexists(target) and (not os.path.isdir(target) or os.listdir(target)):
-            raise NotEmpty(f"{target} is there already, and not empty; name a new directory")
-        if "format" not in rsync(["--list-only"], place.below()):
-            raise NotAStore(f"{place} is no sessionfs store: it has no file 'format'")
-        for directory in beside.directories():
+        for directory in layout.directories():
             os.makedirs(directory, exist_ok=True)
     except OSError as failure:
-        raise from_os_error(failure, f"make {beside.root}") from failure
-    _check_same(place, beside)
+        raise from_os_error(failure, f"make {layout.root}") from failure
+    _check_same(place, layout)
     left_out = [f"--exclude={name}" for name in (*_NOT_COPIED, *(_PROGRAMS if is_clone else ()))]
-    rsync(["-rtE", *left_out, "--exclude=/objects/"], place.below(), f"{beside.root}/")
-    rsync(["-rtE"], place.below("objects/"), f"{beside.objects}/")
-    rsync(["-t"], place.below("format"), beside.format)
-    return _finish(beside, target, is_clone=is_clone)
+    rsync(["-rtE", *left_out, "--exclude=/objects/"], place.below(), f"{layout.root}/")
+    rsync(["-rtE"], place.below("objects/"), f"{layout.objects}/")
+    rsync(["-t"], place.below("format"), layout.format)
+    return _finish(layout, target, is_clone=is_clone)
 
 
-def _check_same(place: Remote, beside: Layout) -> None:
+def _check_same(place: Remote, layout: Layout) -> None:
     """Check that what an earlier run left here is of the same store."""
     disk = OsDisk()
-    known = read_identity(disk, beside)
-    rsync(["-rt", "--include=/id", "--exclude=*"], place.below(), f"{beside.root}/")
-    if known is not None and known != read_identity(disk, beside):
-        write_identity(disk, beside, known, replace=True)
-        raise OtherStore(f"{beside.root} was begun with another store than {place}; remove it, and try again")
+    known = read_identity(disk, layout)
+    rsync(["-rt", "--include=/id", "--exclude=*"], place.below(), f"{layout.root}/")
+    if known is not None and known != read_identity(disk, layout):
+        write_identity(disk, layout, known, replace=True)
+        raise OtherStore(f"{layout.root} was begun with another store than {place}; remove it, and try again")
 
 
-def _finish(beside: Layout, target: str, *, is_clone: bool) -> Copied:
-    store = Store(beside.root)
+def _finish(layout: Layout, target: str, *, is_clone: bool) -> Copied:
+    store = Store(layout.root)
     identity_of(store.disk, store.layout)
     if is_clone:
         write_identity(store.disk, store.layout, new_identity(), replace=True)
@@ -76,9 +75,5 @@ def _finish(beside: Layout, target: str, *, is_clone: bool) -> Copied:
     session_count = len(store.session_ids())
     store.sync_everything()
     store.close()
-    try:
-        store.disk.rename(beside.root, target)
-        store.disk.sync_directory(os.path.dirname(target))
-    except OSError as failure:
-        raise from_os_error(failure, f"rename {beside.root} to {target}") from failure
+    put_in_place(store.disk, target)
     return Copied(target, (), session_count, count, size)

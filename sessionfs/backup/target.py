@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from sessionfs.durable import Disk
 from sessionfs.errors import Conflict, InvalidInput, NotFound, from_os_error
 from sessionfs.store.identity import identity_of, read_identity, write_identity
 from sessionfs.store.layout import is_store
@@ -79,6 +80,33 @@ def check_store(path: str) -> None:
         raise NotFound(f"there is no directory {path}; name a store, or a backup of one")
 
 
+def check_free(path: str) -> None:
+    """Check that nothing is at *path*, or an empty directory.
+
+    Raises:
+        NotEmpty: There is something.
+    """
+    try:
+        if os.path.lexists(path) and (not os.path.isdir(path) or os.listdir(path)):
+            raise NotEmpty(f"{path} is there already, and not empty; name a new directory")
+    except OSError as failure:
+        raise from_os_error(failure, f"look at {path}") from failure
+
+
+def beside(path: str) -> str:
+    """Return where what is to be the store at *path* is made."""
+    return f"{path}.unfinished"
+
+
+def put_in_place(disk: Disk, path: str) -> None:
+    """Let what was made beside *path* appear there; it survives a power cut then, if it would have where it was."""
+    try:
+        disk.rename(beside(path), path)
+        disk.sync_directory(os.path.dirname(path))
+    except OSError as failure:
+        raise from_os_error(failure, f"rename {beside(path)} to {path}") from failure
+
+
 class Unfinished:
     """A new store that is made beside the place that it is for, and gets there when it is complete.
 
@@ -95,13 +123,8 @@ class Unfinished:
         """
         self.path = os.path.abspath(path)
         check_apart(source_path, self.path)
-        try:
-            if os.path.lexists(self.path) and (not os.path.isdir(self.path) or os.listdir(self.path)):
-                raise NotEmpty(f"{self.path} is there already, and not empty; name a new directory")
-        except OSError as failure:
-            raise from_os_error(failure, f"look at {self.path}") from failure
-        self._beside = f"{self.path}.unfinished"
-        self.store = open_copy(source_path, self._beside, identity)
+        check_free(self.path)
+        self.store = open_copy(source_path, beside(self.path), identity)
 
     def finish(self, identity: str | None = None) -> Store:
         """Put it in its place, with another *identity* if one is given, and return it opened.
@@ -113,9 +136,5 @@ class Unfinished:
         if identity is not None:
             write_identity(store.disk, store.layout, identity, replace=True)
         store.close()
-        try:
-            store.disk.rename(self._beside, self.path)
-            store.disk.sync_directory(os.path.dirname(self.path))
-        except OSError as failure:
-            raise from_os_error(failure, f"rename {self._beside} to {self.path}") from failure
+        put_in_place(store.disk, self.path)
         return Store(self.path)
