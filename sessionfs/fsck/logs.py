@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sessionfs.errors import Corrupt, Error
 from sessionfs.fsck.bits import turn_back_line
 from sessionfs.log import Position, Record
+from sessionfs.log.damage import UnreadableLog
 from sessionfs.log.framing import is_followed, is_linked, written_chain
 from sessionfs.oid import ObjectId
 from sessionfs.store import past
@@ -44,13 +45,21 @@ def rejoin(store: Store, session_id: str, others: Sequence[Store]) -> Rejoined |
     if mended is not None:
         return Rejoined("single bits of it had flipped", good, mended)
     for other in others:
-        theirs = read_from(other.disk, other.layout.log(session_id), 0)
+        theirs = _readable(other, session_id)
         end, their_chain, their_seq = good_part(theirs, session_id)
         if end > good and theirs[:good] == content[:good]:
             # What they have, and behind it what is whole here and follows.
             rest = _following(lines, their_chain, their_seq)
             return Rejoined(f"from {other.path}", good, theirs[good:end] + rest)
     return None
+
+
+def _readable(other: Store, session_id: str) -> bytes:
+    """Return the log of a session in another store; nothing where it cannot be read there either."""
+    try:
+        return read_from(other.disk, other.layout.log(session_id), 0)
+    except UnreadableLog:
+        return b""
 
 
 def find_cut(session: Session, gone: Collection[ObjectId]) -> Cut | None:

@@ -277,6 +277,16 @@ def test_a_damaged_shelf_is_written_anew(shelved, backup):
     assert list(Path(shelved.core.layout.trash).glob(f"+repair@*/{path.name}"))
 
 
+def test_who_cannot_read_a_session_either_stops_no_repair(shelved, backup):
+    damage_on_shelf(shelved, "s1")
+    log = Path(backup, "sessions", "s1", "log")
+    content = log.read_bytes()
+    log.write_bytes(content[:400] + b"?" * 40 + content[440:])
+    with again(shelved) as unreadable:
+        done = list(repair(Store(backup), others=[unreadable.core]))
+    assert done and done[0].action in ("cut", "left")
+
+
 @pytest.mark.parametrize("places", [[0], [-3], [-3, "s1"], [-3, 0]], ids=["beginning", "index", "item", "all"])
 def test_what_is_not_known_to_be_on_a_shelf_is_not_taken_for_nothing(shelved, places):
     (path,) = Path(shelved.core.layout.shelf).glob("*.shelf")
