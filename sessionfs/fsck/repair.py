@@ -119,7 +119,9 @@ class _Round:
             aside = None if self._dry_run else self._aside
             for one in mend_shelf(self._store, f"{self._store.path}/{fault.where}", self._others, aside):
                 where = f"sessions/{one.session_id}"
-                if one.how is None:
+                if one.session_id is None:
+                    yield self._does("lost", fault.where, f"it cannot be told what else was on it: {fault.message}")
+                elif one.how is None:
                     yield self._does("lost", where, f"it lay on {fault.where}, and nobody else has all of its log")
                 else:
                     yield self._does("restored", where, one.how)

@@ -25,7 +25,7 @@ from sessionfs.store.store import Store
 class Reshelved(NamedTuple):
     """What becomes of a session that could not be read."""
 
-    session_id: str
+    session_id: str | None  # None when it cannot be told which
     how: str | None  # it was had again, for people; None when it is lost
 
 
@@ -59,6 +59,8 @@ def mend_shelf(store: Store, path: str, others: Sequence[Store], aside: Aside | 
                     # As of now: whoever has seen that it was damaged looks at it again.
                     whole.append(Shelving(placed.row.id, store.disk.now_ns(), [*mended[1].items()]))
                 yield Reshelved(placed.row.id, None if mended is None else mended[0])
+        if path in shelves.incomplete():
+            yield Reshelved(None, None)
         if aside is not None:
             if whole:
                 shelves.write(store.unsynced, whole)

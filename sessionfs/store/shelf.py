@@ -75,7 +75,8 @@ class Contents(NamedTuple):
     """What a shelf has."""
 
     rows: list[Row]
-    damage: str | None = None  # what is wrong with it; there may be more rows, that cannot be told
+    damage: str | None = None  # what is wrong with it, besides what the rows name
+    is_complete: bool = True  # False: there may be more rows, which cannot be told
 
 
 _encoder = msgspec.json.Encoder()
@@ -108,11 +109,12 @@ def read_rows(read: Read, size: int) -> Contents:
     if rows is not None:
         return Contents(rows, None if begins else "it does not begin as a shelf does")
     if not begins:
-        return Contents([], "it does not begin as a shelf does, and its index is damaged")
+        return Contents([], "it does not begin as a shelf does, and its index is damaged", is_complete=False)
     rows, gap = _scan(read(size, 0))
     if gap is None:
         return Contents(rows, "its index is damaged")
-    return Contents(rows, f"its index is damaged, and so is what lies at byte {gap}: what that was cannot be told")
+    message = f"its index is damaged, and so is what lies at byte {gap}: what that was cannot be told"
+    return Contents(rows, message, is_complete=False)
 
 
 def _indexed(read: Read, size: int) -> list[Row] | None:

@@ -139,17 +139,24 @@ class Shelves:
         """Return a session as it is put on another shelf; raises DamagedShelf as :meth:`read`."""
         return Shelving(placed.row.id, placed.row.modified_ns, [*self.read(placed).items()])
 
+    def incomplete(self) -> dict[str, str]:
+        """Return the shelves that may have more sessions than are known, by path: what is wrong with them."""
+        with self._lock:
+            self._refresh()
+            return {
+                f"{self._layout.shelf}/{name}": contents.damage or ""
+                for name, contents in self._contents.items()
+                if not contents.is_complete
+            }
+
     def check_rows(self) -> None:
         """Check that all sessions on the shelves are known, whether they can be read or not.
 
         Raises:
             DamagedShelf: A shelf may have more.
         """
-        with self._lock:
-            self._refresh()
-            for name, contents in self._contents.items():
-                if contents.damage is not None:
-                    raise _damaged(f"{self._layout.shelf}/{name}", contents.damage)
+        for path, damage in self.incomplete().items():
+            raise _damaged(path, damage)
 
     def damage(self) -> dict[str, str]:
         """Return what is wrong, by the path of a shelf: with its rows, or with what they name."""
@@ -249,7 +256,7 @@ class Shelves:
             sizes = {
                 f"{self._layout.shelf}/{name}": sum(row.length for row in contents.rows)
                 for name, contents in self._contents.items()
-                if contents.rows and contents.damage is None  # one that cannot be read is left to fsck
+                if contents.rows and contents.is_complete  # else it is left to fsck
             }
         small = {path for path, size in sizes.items() if size < _SMALL_BYTES}
         half_empty = {path for path, size in sizes.items() if 2 * live.get(path, 0) < size}
