@@ -20,7 +20,7 @@ from sessionfs.index import artifacts, events, live, logs, sessions
 from sessionfs.index.row import fit, row_of_node
 from sessionfs.index.schema import DIRECTORY, PRESENT
 from sessionfs.index.sessions import FileState, Known
-from sessionfs.log import NoSuchLog, Record
+from sessionfs.log import NoSuchLog, Record, UnreadableDepth
 from sessionfs.sessions import Created
 from sessionfs.state import Changed
 from sessionfs.store import past
@@ -144,12 +144,10 @@ class _Filling:
 
     def run(self) -> None:
         known = self._known
-        for batch in logs.read_on(self._store.disk, self._store.layout.log(known.id), known.position):
-            for record in batch.records:
-                self._take(record)
-            known.position = batch.position
-            self._is_unfit |= batch.damage is not None
-            self._live.relieve()
+        try:
+            self._read_on()
+        except UnreadableDepth:
+            self._is_unfit = True
         known.event_count = known.position.seq
         known.fields = self._fold.fields
         if self._is_unfit:
@@ -163,6 +161,15 @@ class _Filling:
         if not known.is_there:
             live.remove_session(self._database, known.key)
 
+    def _read_on(self) -> None:
+        known = self._known
+        for batch in logs.read_on(self._store.disk, self._store.layout.log(known.id), known.position):
+            for record in batch.records:
+                self._take(record)
+            known.position = batch.position
+            self._is_unfit |= batch.damage is not None
+            self._live.relieve()
+
     def _take(self, record: Record) -> None:
         if record.type.startswith(events.PREFIXES):
             self._events.append(events.row_of_event(self._store.objects, self._known.key, record))
@@ -173,7 +180,7 @@ class _Filling:
             return
         try:
             self._apply(record)
-        except (Error, msgspec.MsgspecError, ValueError, KeyError):
+        except (Error, msgspec.MsgspecError, ValueError, KeyError, RecursionError):
             self._is_unfit = True
             return
         self._fold.fields.updated_at = record.time

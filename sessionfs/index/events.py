@@ -73,8 +73,8 @@ def row_of_event(objects: ObjectDatabase, session: int, record: Record) -> tuple
 def _said(objects: ObjectDatabase, record: Record) -> _Said:
     try:
         return _decode(record.data if record.data_oid is None else objects.read(record.data_oid))
-    except (msgspec.MsgspecError, Corrupt, NotFound):
-        return _NOTHING  # data that are no object, or that are lost: that it happened is known all the same
+    except (msgspec.MsgspecError, RecursionError, Corrupt, NotFound):
+        return _NOTHING  # data that are no object, too deeply nested, or lost: that it happened is known all the same
 
 
 def _count(value: Any) -> int | None:

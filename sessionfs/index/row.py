@@ -13,6 +13,10 @@ from sessionfs.artifacts.events import Attributes, Stored
 from sessionfs.artifacts.names import encode
 from sessionfs.artifacts.node import OTHER_MODE, USUAL_MODES
 from sessionfs.clock import parse_time
+from sessionfs.log import MAX_DEPTH, check_depth
+
+# What older versions wrote may be deeper than what is written now, and whoever asks has used some of Python's stack.
+_MAX_DEPTH = 4 * MAX_DEPTH
 
 _MAX_INTEGER = (1 << 63) - 1
 
@@ -142,8 +146,15 @@ def fit(number: int) -> int:
 
 
 def to_json(value: Any) -> str | None:
-    """Return tags or metadata as JSON; None for none."""
-    return _encode_json(value).decode() if value else None
+    """Return tags or metadata as JSON; None for none, and for what is nested too deeply to be read from the index."""
+    if not value:
+        return None
+    try:
+        text = _encode_json(value)
+        check_depth(text, _MAX_DEPTH)
+    except (ValueError, RecursionError):
+        return None
+    return text.decode()
 
 
 def row_of_node(node: Node, path: str, *, key: int, session: int, session_id: str, standing: int) -> Row:

@@ -87,6 +87,9 @@ def read_known(database: sqlite3.Connection, session_id: str) -> Known | None:
 
 def write_known(database: sqlite3.Connection, known: Known) -> None:
     """Write what the index knows of a session, and file its tags and metadata."""
+    metadata = to_json(known.fields.metadata)
+    if metadata is None and known.fields.metadata:  # too deep: neither column is to hold what cannot be read again
+        known.fields = msgspec.structs.replace(known.fields, metadata={})
     fields = known.fields
     unfile_session(database, known.key)
     status = fields.status if known.event_count else Status.FAILED
@@ -120,7 +123,7 @@ def write_known(database: sqlite3.Connection, known: Known) -> None:
         "state_count": known.state_count,
         "damage": known.damage,
         "tags": to_json(fields.tags),
-        "metadata": to_json(fields.metadata),
+        "metadata": metadata,
         "fields": _encode_fields(fields),
     }
     database.execute(_WRITE, [columns[name] for name in SESSION_COLUMNS])

@@ -21,7 +21,19 @@ if TYPE_CHECKING:
     from sessionfs.log.framing import MAX_RECORD_BYTES, chain_of
     from sessionfs.log.lines import NoSuchLog, read_lines
     from sessionfs.log.log import Log, LogCut
-    from sessionfs.log.record import Body, Draft, Joined, Position, Record, RecordTooLarge, encode_data, parse_linked
+    from sessionfs.log.record import (
+        MAX_DEPTH,
+        Body,
+        Draft,
+        Joined,
+        Position,
+        Record,
+        RecordTooLarge,
+        UnreadableDepth,
+        check_depth,
+        encode_data,
+        parse_linked,
+    )
 
 _MODULE_OF = {
     "CorruptLog": "damage",
@@ -31,17 +43,21 @@ _MODULE_OF = {
     "read_lines": "lines",
     "Log": "log",
     "LogCut": "log",
+    "MAX_DEPTH": "record",
     "Body": "record",
     "Draft": "record",
     "Joined": "record",
     "Position": "record",
     "Record": "record",
     "RecordTooLarge": "record",
+    "UnreadableDepth": "record",
+    "check_depth": "record",
     "encode_data": "record",
     "parse_linked": "record",
 }
 
 __all__ = [
+    "MAX_DEPTH",
     "MAX_RECORD_BYTES",
     "Body",
     "CorruptLog",
@@ -53,7 +69,9 @@ __all__ = [
     "Position",
     "Record",
     "RecordTooLarge",
+    "UnreadableDepth",
     "chain_of",
+    "check_depth",
     "encode_data",
     "parse_linked",
     "read_lines",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import msgspec
 from blake3 import blake3
 
 from sessionfs.correlation import Context
-from sessionfs.errors import InvalidInput
+from sessionfs.errors import Corrupt, InvalidInput
 from sessionfs.log.framing import (
     AFTER_CHAIN,
     BEFORE_CHAIN,
@@ -23,6 +24,14 @@ from sessionfs.oid import ObjectId
 
 class RecordTooLarge(InvalidInput):
     """A record would be longer than 64 KiB; large values belong into objects."""
+
+
+class UnreadableDepth(Corrupt):
+    """A record is nested deeper than this process has room to read: an older version wrote it."""
+
+
+MAX_DEPTH = 100
+"""Lists and objects that callers give are nested no deeper, so that whoever reads them has room on Python's stack."""
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -94,17 +103,45 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Record)
 
 
-def encode_data(data: Any) -> bytes:
+_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def encode_data(data: Any, *, max_depth: int | None = MAX_DEPTH) -> bytes:
     """Return an event's data as JSON.
 
+    Args:
+        max_depth: How deep it may be nested; None for what says again what a log says already.
+
     Raises:
-        TypeError, ValueError, RecursionError: JSON cannot hold it.
+        TypeError, ValueError, RecursionError: JSON cannot hold it, or it is nested too deeply.
     """
     text = _encoder.encode(data)
+    if max_depth is not None:
+        check_depth(text, max_depth)
     # msgspec writes null for what JSON has no number for; it would come back as None, and nobody would have been told.
     if b"null" in text and not _is_finite(data):
         raise ValueError("JSON has no NaN and no infinity")
     return text
+
+
+def check_depth(text: bytes, max_depth: int = MAX_DEPTH) -> None:
+    """Check how deep lists and objects are nested in *text*, which is JSON.
+
+    Raises:
+        ValueError: More than *max_depth* deep.
+    """
+    # Nearly everything is too short or has too few brackets, which takes 0.1 us to see.
+    if len(text) <= 2 * max_depth or text.count(b"[") + text.count(b"{") <= max_depth:
+        return
+    brackets = _TEXT.sub(b"", text).translate(_ONE_KIND, _NO_BRACKETS)
+    for _ in range(max_depth):  # each time the innermost go
+        if not brackets:
+            return
+        brackets = brackets.replace(b"[]", b"")
+    if brackets:
+        raise ValueError(f"it is nested more than {max_depth} deep; make it flatter, or a file of it")
 
 
 def _is_finite(data: Any) -> bool:
@@ -130,11 +167,23 @@ def format_line(body: Body, previous_chain: str) -> tuple[bytes, str]:
 
 
 def parse_line(line: bytes) -> Record | None:
-    """Return the record in *line* (without its LF), or None when it is not one. The chain is not checked."""
+    """Return the record in *line* (without its LF), or None when it is not one. The chain is not checked.
+
+    Raises:
+        UnreadableDepth: It is nested too deeply.
+    """
     try:
         return _decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
+    except RecursionError as failure:
+        raise _too_deep(f"a record of {len(line)} bytes") from failure
+
+
+def _too_deep(what: str) -> UnreadableDepth:
+    return UnreadableDepth(
+        f"{what} is nested too deeply to be read here; the session's log holds it as one line of JSON"
+    )
 
 
 def parse_linked(data: bytes, start: Position) -> tuple[list[Record], Position]:
@@ -147,6 +196,9 @@ def parse_linked(data: bytes, start: Position) -> tuple[list[Record], Position]:
     Returns:
         The records, and the position after the last of them: before the first line that is incomplete, fails its
         chain or has the wrong number. What follows that line is not looked at.
+
+    Raises:
+        UnreadableDepth: A record is nested too deeply.
     """
     records: list[Record] = []
     add = records.append
@@ -161,6 +213,8 @@ def parse_linked(data: bytes, start: Position) -> tuple[list[Record], Position]:
             record = decode(data[begin:end])
         except (msgspec.MsgspecError, UnicodeDecodeError):
             break
+        except RecursionError as failure:
+            raise _too_deep(f"record {seq}") from failure
         if record.chain != found or record.seq != seq or data[mark : mark + 10] != BEFORE_CHAIN:
             break
         add(record)

@@ -17,7 +17,7 @@ from sessionfs.errors import Corrupt, Error, NotFound
 from sessionfs.index import Index, logs
 from sessionfs.index.database import Database
 from sessionfs.index.events import PREFIXES
-from sessionfs.log import NoSuchLog, Position, Record
+from sessionfs.log import NoSuchLog, Position, Record, UnreadableDepth
 from sessionfs.oid import ObjectId
 from sessionfs.search import documents
 from sessionfs.search.extract import extract
@@ -159,14 +159,14 @@ class _Filling:
                 for record in batch.records:
                     if record.seq < session.position.seq and record.type.startswith(PREFIXES):
                         yield _Event(session.id, record.seq, record.type, self._text_of(record))
-        except NoSuchLog:
-            return  # deleted since
+        except (NoSuchLog, UnreadableDepth):
+            return  # deleted since; or not to be read from there on
 
     def _text_of(self, record: Record) -> str:
         try:
             data = record.data if record.data_oid is None else self._store.objects.read(record.data_oid)
             texts = texts_in(msgspec.json.decode(data))
-        except (Corrupt, NotFound, msgspec.MsgspecError):
+        except (Corrupt, NotFound, msgspec.MsgspecError, RecursionError):
             return ""
         return "\n".join(texts)[: self._store.config.document_bytes]
 
@@ -249,12 +249,13 @@ def _words(text: str) -> str:
 
 
 def texts_in(value: Any) -> Iterator[str]:
-    """Yield the texts in a JSON value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from texts_in(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from texts_in(inner)
+    """Yield the texts in a JSON value, however deep."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, dict):
+            waiting += reversed(one.values())
+        elif isinstance(one, list):
+            waiting += reversed(one)

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from sessionfs.errors import InvalidInput, NotFound
-from sessionfs.log import encode_data
+from sessionfs.log import check_depth, encode_data
 from sessionfs.oid import ObjectId
 
 MAX_INLINE_BYTES = 8 << 10
@@ -37,7 +37,7 @@ class KeyTooLong(BadKey):
 
 
 class BadValue(InvalidInput):
-    """A value that JSON cannot hold."""
+    """A value that JSON cannot hold, or that is nested too deeply."""
 
 
 class Value(msgspec.Struct, omit_defaults=True):
@@ -152,7 +152,7 @@ def encode_value(value: Any) -> bytes:
     """Return *value* as JSON.
 
     Raises:
-        BadValue: JSON cannot hold it.
+        BadValue: JSON cannot hold it, or it is nested too deeply.
     """
     try:
         return encode_data(value)
@@ -164,11 +164,16 @@ def parse_value(text: bytes | str) -> bytes:
     """Return *text* as compact JSON.
 
     Raises:
-        BadValue: It is not JSON.
+        BadValue: It is not JSON, or nested too deeply.
     """
     try:
         # Decoded as well: formatting alone lets pass what cannot be read back, such as 1e999 or invalid UTF-8.
         msgspec.json.decode(text)
-        return msgspec.json.format(text.encode() if isinstance(text, str) else text, indent=-1)
+        compact = msgspec.json.format(text.encode() if isinstance(text, str) else text, indent=-1)
     except (msgspec.MsgspecError, ValueError, RecursionError) as failure:
         raise BadValue(f'the value is not JSON: {failure}; quote a text as "text"') from failure
+    try:
+        check_depth(compact)
+    except ValueError as failure:
+        raise BadValue(f"the value cannot be kept: {failure}") from failure
+    return compact

@@ -82,7 +82,7 @@ class Fold:
         try:
             text = record.data if record.data_oid is None else self._objects.read(record.data_oid)
             return self.apply_decoded(record, decoder.decode(text), function)
-        except (Error, msgspec.MsgspecError, AssertionError, ValueError) as failure:
+        except (Error, msgspec.MsgspecError, AssertionError, ValueError, RecursionError) as failure:
             raise InconsistentLog(
                 f"record {record.seq} ({record.type}) of session {self.fields.id} cannot be applied: {failure}; "
                 "see sessionfs fsck"

@@ -21,7 +21,7 @@ import msgspec
 from sessionfs.artifacts import Applied, Tree
 from sessionfs.clock import Clock, parse_time
 from sessionfs.errors import Conflict, Corrupt, Denied, Error, InvalidInput, NotFound
-from sessionfs.log import Body, Draft, Log, LogCut, NoSuchLog, Position, Record, encode_data
+from sessionfs.log import MAX_DEPTH, Body, Draft, Log, LogCut, NoSuchLog, Position, Record, encode_data
 from sessionfs.objects import ObjectDatabase
 from sessionfs.oid import ObjectId
 from sessionfs.sessions import (
@@ -422,14 +422,18 @@ class Session:
         """Append several records, all of them or none, then apply them; otherwise as :meth:`append`."""
         return self.append_drafts([self.draft(type, data) for type, data in changes], [data for _, data in changes])
 
-    def draft(self, type: str, data: Any, names_snapshot: bool = False) -> Draft:
+    def draft(self, type: str, data: Any, names_snapshot: bool = False, *, max_depth: int | None = None) -> Draft:
         """Return a record that can be appended; large data are put into an object.
+
+        Args:
+            max_depth: How deep *data* may be nested; None where callers' values in it were checked before, or are in
+                the log already.
 
         Raises:
             BadRecord: JSON cannot hold *data*.
         """
         try:
-            text = encode_data(data)
+            text = encode_data(data, max_depth=max_depth)
             check_data(type, text)
         except (TypeError, ValueError, msgspec.MsgspecError, RecursionError) as failure:
             raise BadRecord(f"what {type} would say cannot be written down: {failure}") from failure
@@ -532,7 +536,7 @@ class Session:
         """Append a record that changes nothing but history, and return its number.
 
         Raises:
-            BadEvent, BadRecord: Callers cannot record this type, or JSON cannot hold *data*.
+            BadEvent, BadRecord: Callers cannot record this type, or JSON cannot hold *data*, or not so deeply nested.
         """
         if type not in CALLERS_TYPES and not _is_custom(type):
             raise BadEvent(
@@ -541,7 +545,7 @@ class Session:
             )
         if not isinstance(data, dict):
             raise BadEvent(f"the data of an event is a mapping, not {data.__class__.__name__}")
-        draft = self.draft(type, data)
+        draft = self.draft(type, data, max_depth=MAX_DEPTH)
         with self.writing():
             self.check_writable()
             seq = self.log.position.seq

@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 
 import sessionfs
+from sessionfs import sessions
+from sessionfs.artifacts.events import Updated
 from sessionfs.durable.read_only import ReadOnlyDisk
 from sessionfs.errors import InvalidInput, NoSpace
 from sessionfs.fsck import check
@@ -44,11 +46,63 @@ def paths(found):
     return [one.path for one in found]
 
 
+def nested(depth):
+    value = "x"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def deeper(frames, call):
+    """Call from so much deeper on the stack."""
+    return call() if not frames else deeper(frames - 1, call)
+
+
 def index_file(store):
     return Path(store.path) / "index.sqlite"
 
 
 # What is found
+
+
+def test_what_is_nested_too_deeply_is_refused(store):
+    session = store.sessions["one"]
+    for refused in (
+        lambda: session.record("custom.x", {"v": nested(100)}),
+        lambda: session.artifacts.put("d", b"d", metadata={"v": nested(100)}),
+        lambda: session.state.set("k", nested(101)),
+    ):
+        with pytest.raises(InvalidInput, match="more than 100 deep"):
+            refused()
+    session.record("custom.x", {"v": nested(99)})
+
+
+def test_what_was_nested_too_deeply_before_is_no_harm_to_the_rest(store):
+    deep = {"v": nested(800), "word": "deepest"}
+    for name, type, data in [
+        ("events", "custom.x", deep),
+        ("artifacts", "artifact.updated", Updated(path="a", metadata=deep)),
+        ("sessions", "session.updated", sessions.Updated(metadata=deep)),
+    ]:
+        session = store.sessions.create(id=name)
+        session.artifacts.put("a", b"sound")
+        with session.core.writing():
+            session.core.append(type, data)
+        session.artifacts.put("b", b"sound")
+    expected = sorted(["a", "b"] * 3 + ["a/b.csv", "c.md"])
+    assert sorted(paths(store.find())) == expected
+    assert len(list(store.search("sound"))) == 6
+    store.sessions["artifacts"].state.set("k", nested(3))
+    assert sorted(paths(store.find())) == expected
+    assert len(list(store.find_sessions())) == 4
+    with store.sessions["events"].core.writing():
+        store.sessions["events"].core.append("custom.x", deep)
+    # With less room than who wrote it had, nothing can be said of such a session, and of the others everything.
+    assert {"a/b.csv", "c.md"} <= set(deeper(400, lambda: paths(store.find())))
+    store.index.rebuild()
+    assert sorted(paths(store.find())) == expected
+    assert deeper(400, lambda: paths(store.find(session="one"))) == ["a/b.csv", "c.md"]
+    assert len(list(deeper(400, lambda: store.search("hello")))) == 1
 
 
 def test_what_is_found_can_be_read(store):

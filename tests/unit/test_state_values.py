@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sessionfs.log import MAX_DEPTH, check_depth
 from sessionfs.state import BadKey, BadValue, KeyTooLong, NoSuchKey, State, check_key, encode_value, parse_value
 
 json_values = st.recursive(
@@ -24,6 +25,33 @@ def test_any_json_comes_back(value):
 def test_what_json_cannot_hold_is_refused(value):
     with pytest.raises(BadValue):
         encode_value(value)
+
+
+@given(json_values, st.integers(0, 3), st.integers(0, 3))
+def test_a_value_may_be_nested_so_deep_and_no_deeper(value, more, limit):
+    def depth(one):
+        inner = one if isinstance(one, list) else one.values() if isinstance(one, dict) else None
+        return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+    for _ in range(more):
+        value = [value, 'a "quoted\\" [{']
+    text = encode_value(value)
+    if depth(value) <= limit:
+        check_depth(text, limit)
+    else:
+        with pytest.raises(ValueError, match="deep"):
+            check_depth(text, limit)
+
+
+def test_what_is_nested_too_deeply_is_refused():
+    value = "x"
+    for _ in range(MAX_DEPTH):
+        value = [value]
+    assert parse_value(encode_value(value)) == encode_value(value)
+    with pytest.raises(BadValue, match="100 deep"):
+        encode_value({"a": value})
+    with pytest.raises(BadValue, match="100 deep"):
+        parse_value("[" * 101 + "]" * 101)
 
 
 def test_text_is_made_compact():
