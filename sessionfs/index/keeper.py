@@ -55,7 +55,8 @@ class Keeper:
         self._is_used_again = False
         self._looked_at = -_LOOKING_SECONDS
         self._process = os.getpid()
-        self.generation = 0  # how often something had moved, or the index was made: what was found before may be old
+        # How often something had moved, whoever took it in, or the index was made: what was found before may be old.
+        self.generation = 0
 
     def close(self) -> None:
         """Stop watching; it can go on being used."""
@@ -144,14 +145,16 @@ class Keeper:
         return None
 
     def _read_known(self) -> None:
-        """Read how far the index has got."""
-        file = self._database.file()
+        """Read how far the index has got, which another process may have brought it."""
+        file, before = self._database.file(), (self._known_of, self._known)
         with self._database.reading() as connection:
             self._known = read_files(connection)
             found = connection.execute("SELECT value FROM about WHERE name = 'boot'").fetchone()
         self._known_of = file
         if found is None or found[0] != _boot_id():
             self._database.change(self._verify)
+        if (file, self._known) != before:
+            self.generation += 1
 
     # Filling
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from contextlib import suppress
+from math import inf
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -91,6 +92,7 @@ class Process:
     def __init__(self, path, clock):
         self.store = Store(path, clock=clock)
         self.index = Index(self.store)
+        self.kept = None  # a generation of the index, and what was found in it
 
     def close(self):
         self.index.close()
@@ -271,6 +273,11 @@ class Indexes(RuleBasedStateMachine):
             self.restart(number)
 
     @rule(number=processes)
+    def let_time_pass(self, number):
+        """So much that this process looks for itself, at the index too, instead of trusting what it is told."""
+        self.processes[number].index._keeper._looked_at = -inf
+
+    @rule(number=processes)
     def rebuild(self, number):
         self.processes[number].index.rebuild()
 
@@ -323,6 +330,16 @@ class Indexes(RuleBasedStateMachine):
         page = make_page(query.subject, sort=order[0], reverse=order[1], offset=offset, limit=limit)
         found = [comparable(one) for one in self.processes[number].index.find(query, page)]
         assert found == self.expected().find(query, page)
+
+    @rule(number=processes)
+    def what_was_found_is_so_while_the_generation_is_the_same(self, number):
+        process = self.processes[number]
+        process.index.refresh()
+        generation = process.index.generation
+        found = [comparable(one) for one in process.index.find(parse_query("kind:*"), Page())]
+        if process.kept is not None and process.kept[0] == generation:
+            assert process.kept[1] == found
+        process.kept = generation, found
 
     @rule(number=processes, asked=queries)
     def a_query_is_counted(self, number, asked):

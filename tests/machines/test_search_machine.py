@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import unicodedata
 from contextlib import suppress
+from math import inf
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -104,6 +105,15 @@ class Searches(RuleBasedStateMachine):
     @rule(number=processes)
     def delete_session(self, number):
         self.attempt(number, lambda store: store.sessions.delete("two"))
+
+    @rule(number=processes)
+    def let_time_pass(self, number):
+        """So much that this process looks for itself, at the index too, instead of trusting what it is told."""
+        self.stores[number].index._keeper._looked_at = -inf
+
+    @rule(number=processes)
+    def take_in(self, number):
+        self.stores[number].index.refresh()
 
     @rule(number=processes, way=st.sampled_from(["text", "index", "garbage", "restart"]))
     def lose(self, number, way):

@@ -11,6 +11,7 @@ import pytest
 
 import sessionfs
 from sessionfs.errors import Denied, InvalidInput, NotFound
+from sessionfs.index import keeper
 from sessionfs.search import fill
 from sessionfs.search.blocks import Content
 from sessionfs.search.pattern import SlowPattern
@@ -305,6 +306,18 @@ def test_several_processes_bring_it_up_to_date_together(store):
     for process in running:
         process.join()
     assert len(paths(store.search("step2"))) == 2
+
+
+def test_what_another_process_took_in_first_is_found(store, monkeypatch):
+    monkeypatch.setattr(keeper, "_LOOKING_SECONDS", 0.0)
+    assert paths(store.search("sales")) == ["a/report.txt"]
+    with sessionfs.open(store.path, background_sync=False) as other:
+        other.sessions["one"].artifacts.put("c.txt", "No sales.")
+        assert len(list(other.find())) == 3
+    assert paths(store.search("sales")) == ["a/report.txt", "c.txt"]
+    generation = store.index.generation
+    assert paths(store.search("sales")) == ["a/report.txt", "c.txt"]
+    assert store.index.generation == generation
 
 
 def test_a_read_only_store_is_searched_from_the_cache(store, monkeypatch, tmp_path):
