@@ -11,7 +11,9 @@ import re
 
 # What matches a line feed among others, and what it becomes.
 _CLASSES = {"s": r"[^\S\n]", "W": r"[^\w\n]", "D": r"[^\d\n]"}
-_SAFE_ESCAPES = frozenset("wdSbrtfva") | frozenset("123456789") | frozenset(r".^$*+?{}[]()|\/-'\"#&~%@!,;:<>=_ `")
+_SAFE_IN_SET = frozenset("wdSbrtfva") | frozenset(r".^$*+?{}[]()|\/-'\"#&~%@!,;:<>=_ `")
+_SAFE_ESCAPES = _SAFE_IN_SET | frozenset("123456789")
+_COUNT = re.compile(r"\{\d*,?\d*\}")  # other braces may say how much what matches may differ
 _SAFE_GROUP = re.compile(r"\(\?(:|=|!|<=|<!|>|i\)|i:|P?<\w+>|P=\w+\))")
 
 
@@ -39,6 +41,12 @@ def bind_to_lines(source: str) -> str | None:
                 return None
             parts.append(group[0])
             at = group.end()
+        elif sign == "{":
+            count = _COUNT.match(source, at)
+            if count is None:
+                return None
+            parts.append(count[0])
+            at = count.end()
         elif sign == "\n":
             return None
         else:
@@ -55,7 +63,8 @@ def _bind_set(source: str, begin: int) -> tuple[str, int] | None:
         if source[at] == "[":
             return None
         if source[at] == "\\":
-            if not negated and source[at + 1 : at + 2] not in _SAFE_ESCAPES:
+            # In a set digits are the code of a character, and a range may begin with one before the line feed.
+            if not negated and (source[at + 1 : at + 2] not in _SAFE_IN_SET or _begins_range(source, at + 2)):
                 return None
             at += 1
         elif source[at] <= "\n":
@@ -64,4 +73,10 @@ def _bind_set(source: str, begin: int) -> tuple[str, int] | None:
     if at >= len(source):
         return None
     inside = source[first:at]
+    if inside.startswith("]"):
+        inside = "\\" + inside  # it is one of the set, also where it is not the first any more
     return (f"[^\\n{inside}]" if negated else f"[{inside}]"), at + 1
+
+
+def _begins_range(source: str, at: int) -> bool:
+    return source[at : at + 1] == "-" and source[at + 1 : at + 2] != "]"

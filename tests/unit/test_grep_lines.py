@@ -18,6 +18,11 @@ from sessionfs.search.pattern import BadPattern, Pattern, Stopwatch
 ATOMS = [
     "a", "b", ".", "[^a]", "[ab]", r"\s", r"\w", r"\W", r"\b", "^", "$", "(?=a)", "(?!b)", "(?<=a)", "(?<!b)", r"\A",
     r"\Z", "é", " ", "(?i:A)", "(?>a|ab)", r"[\s,]", r"\S", r"\D", "(a|b)", "b?", "a*", "[^b]+?", "[ab]*+",
+    "[^]a]", "[]a]", r"[\t-~]", r"[\w-]", r"[\12 ]", "a{1,2}", "b{,2}",
+]  # fmt: skip
+UNSURE = [
+    r"a\Z", r"[\s,]", "[\n]", "(?s).", r"\x0a", "[", "[[:alpha:]]", "(?x) a", "\\", r"\B", "[\t-z]", r"[\t-~]",
+    r"[\12]", "(?:a){e<=1}", "a{",
 ]  # fmt: skip
 patterns = st.lists(st.sampled_from(ATOMS), min_size=1, max_size=4).map("".join)
 texts = st.text(st.sampled_from("ab \né"), max_size=60)
@@ -132,8 +137,14 @@ def test_a_pattern_that_explodes_is_stopped():
         Pattern("a" * 100_000)
 
 
+def test_what_may_differ_a_little_differs_within_its_line():
+    assert found("fo\no\nfao", "(?:foo){e<=1}")[0].text == "fo"
+    assert [line.number for line in found("fo\no\nfoa", "(?:fooo){e<=1}")] == []
+
+
 def test_an_expression_is_bound_to_lines_when_that_is_sure():
     assert bind_to_lines(r"a\sb[^,]") == r"a[^\S\n]b[^\n,]"
-    assert bind_to_lines(r"[]a]\W\]") == r"[]a][^\w\n]\]"
-    for unsure in (r"a\Z", r"[\s,]", "[\n]", "(?s).", r"\x0a", "[", "[[:alpha:]]", "(?x) a", "\\", r"\B", "[\t-z]"):
+    assert bind_to_lines(r"[]a]\W\]") == r"[\]a][^\w\n]\]"
+    assert bind_to_lines(r"[^]a][^\t-~][\w-]a{2,}") == r"[^\n\]a][^\n\t-~][\w-]a{2,}"
+    for unsure in UNSURE:
         assert bind_to_lines(unsure) is None
