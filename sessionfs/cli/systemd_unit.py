@@ -30,7 +30,7 @@ def _systemd_unit(call: Call, arguments: Arguments) -> None:
 def _program() -> str:
     """Return how systemd starts this program: the script beside the interpreter, or the interpreter with the module."""
     script = os.path.join(os.path.dirname(sys.executable), "sessionfs")
-    words = [script] if os.access(script, os.X_OK) else [sys.executable, "-m", "sessionfs"]
+    words = [script] if os.access(script, os.X_OK) else [sys.executable, "-P", "-m", "sessionfs"]
     return " ".join(_quoted(word) for word in words)
 
 

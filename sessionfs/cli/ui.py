@@ -100,7 +100,8 @@ class Verbs:
         """
         try:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "sessionfs", "--store", self._store_path, *words),
+                # -P: no module is imported from the user's directory.
+                *(sys.executable, "-P", "-m", "sessionfs", "--store", self._store_path, *words),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,

@@ -20,7 +20,8 @@ def can_read() -> bool:
 
 def read_pdf(data: bytes, limit_bytes: int) -> str | None:
     """Return the text of a PDF file; None when there is none, or it cannot be read in time."""
-    command = [sys.executable, "-m", "sessionfs.search.documents", str(limit_bytes)]
+    # -P: no module is imported from the directory in which somebody happens to search.
+    command = [sys.executable, "-P", "-m", "sessionfs.search.documents", str(limit_bytes)]
     try:
         done = subprocess.run(command, input=data, capture_output=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired:

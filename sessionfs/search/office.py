@@ -7,7 +7,7 @@ import lzma
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from typing import IO
 from xml.parsers import expat
 
 # Which files of an archive hold text: of Word, PowerPoint, Excel, and of OpenDocument.
@@ -17,9 +17,12 @@ _PARTS = re.compile(
 )
 _NUMBER = re.compile(r"\d+")
 
-# In XML there is so much more than text.
+# In XML there is so much more than text; in all files of an archive together no more is read.
 _XML_FACTOR = 8
 _READ_BYTES = 64 << 10
+
+# What opening a file costs, as so much that is read.
+_OPENING_BYTES = 4 << 10
 
 # What the archive raises that is damaged, encrypted, or packed in a way nobody knows.
 _UNREADABLE = (
@@ -38,16 +41,17 @@ def read_office(data: bytes, limit_bytes: int) -> str | None:
         limit_bytes: About so much text, from the beginning.
     """
     parts: list[str] = []
-    left = limit_bytes
+    left, allowed = limit_bytes, limit_bytes * _XML_FACTOR
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            names = [name for name in archive.namelist() if _PARTS.fullmatch(name)]
+            names = {name for name in archive.namelist() if _PARTS.fullmatch(name)}
             for name in sorted(names, key=_place):
                 with archive.open(name) as file:
-                    text = "".join(_texts(iter(lambda: file.read(_READ_BYTES), b""), left))
+                    text, read = _text_of(file, left, allowed)
                 parts.append(text)
                 left -= len(text)
-                if left <= 0:
+                allowed -= read + _OPENING_BYTES
+                if left <= 0 or allowed <= 0:
                     break
     except _UNREADABLE:
         return None
@@ -60,8 +64,11 @@ def _place(name: str) -> tuple[str, int]:
     return _NUMBER.sub("", name), int(number[0]) if number else 0
 
 
-def _texts(pieces: Iterator[bytes], limit: int) -> Iterator[str]:
-    """Yield the text in a file of XML, to about *limit* characters; what is not well-formed ends it."""
+def _text_of(file: IO[bytes], limit: int, allowed_bytes: int) -> tuple[str, int]:
+    """Return the text in a file of XML, to about *limit* characters, and how many bytes of it were read.
+
+    What is not well-formed ends it, and so does having read *allowed_bytes*.
+    """
     found: list[str] = []
     depth = 0
 
@@ -82,15 +89,15 @@ def _texts(pieces: Iterator[bytes], limit: int) -> Iterator[str]:
 
     parser = expat.ParserCreate()
     parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = begin, end, data
+    texts: list[str] = []
     read = given = 0
-    for piece in pieces:
+    while given < limit and read < allowed_bytes and (piece := file.read(_READ_BYTES)):
+        read += len(piece)
         try:
             parser.Parse(piece, False)
         except expat.ExpatError:
-            return
-        read += len(piece)
+            break
         given += sum(map(len, found))
-        yield from found
+        texts += found
         found.clear()
-        if given >= limit or read >= limit * _XML_FACTOR:
-            return
+    return "".join(texts), read

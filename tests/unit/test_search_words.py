@@ -129,6 +129,21 @@ def test_an_archive_that_unpacks_to_much_is_read_to_the_limit():
     assert len(read_office(archive(word__document=entities), 10_000)) <= 10_000
 
 
+def test_all_files_of_an_archive_together_are_read_to_the_limit():
+    tags = "<a>" + "<b/>" * 25_000 + "</a>"
+    assert text_of(archive(ppt__slides__slide1=tags, ppt__slides__slide2="<t>word</t>"), LIMIT)[1].split() == ["word"]
+    assert read_office(archive(ppt__slides__slide1=tags, ppt__slides__slide2="<t>word</t>"), 10_000).split() == []
+    many = {f"ppt__slides__slide{number}": "<t>word</t>" for number in range(1_000)}
+    assert len(read_office(archive(**many), 10_000).split()) < 100
+
+
+def test_what_reads_pdf_files_is_not_taken_from_the_current_directory(tmp_path, monkeypatch):
+    (tmp_path / "pypdf.py").write_text("open('was_run', 'w')")
+    monkeypatch.chdir(tmp_path)
+    assert documents.read_pdf(pdf("Portable words"), LIMIT) == "Portable words\n"
+    assert not (tmp_path / "was_run").exists()
+
+
 def test_pdf_files(monkeypatch):
     assert text_of(pdf("Portable words")) == (TEXT, "Portable words\n")
     monkeypatch.setattr(documents, "can_read", lambda: False)
