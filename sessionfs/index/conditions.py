@@ -5,6 +5,7 @@ The rows are ``a`` of the table artifacts, or ``s`` of the table sessions.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from sessionfs.artifacts import text_of
@@ -31,6 +32,9 @@ from sessionfs.query.terms import (
 )
 
 _OID_BYTES = 32
+
+# SQLite reads "a OR b OR c" as deep as it is long, and to a depth of 1,000.
+_TOGETHER = 100
 
 
 class Sql(NamedTuple):
@@ -92,9 +96,36 @@ def join(pieces: list[Sql], word: str) -> Sql:
     """Return *pieces* joined by AND or OR; what is always true is left out of AND."""
     if word == "AND":
         pieces = [piece for piece in pieces if piece != TRUE] or [TRUE]
+    if len(pieces) > _TOGETHER:
+        return join([join(some, word) for some in in_parts(pieces, _TOGETHER)], word)
     text = f" {word} ".join(piece.text for piece in pieces)
     values = tuple(value for piece in pieces for value in piece.values)
     return Sql(f"({text})" if len(pieces) > 1 else text, values)
+
+
+def in_parts(pieces: list[Sql], length: int) -> list[list[Sql]]:
+    """Return *pieces* in lists of at most so many."""
+    return [pieces[at : at + length] for at in range(0, len(pieces), length)]
+
+
+def is_any(column: str, values: Iterable[Any]) -> Sql:
+    """Return the condition that a column is one of *values*."""
+    chosen = tuple(dict.fromkeys(values))
+    if len(chosen) == 1:
+        return Sql(f"{column} = ?", chosen)
+    return Sql(f"{column} IN ({', '.join('?' * len(chosen))})", chosen)
+
+
+def by_field(parts: Iterable[Term]) -> tuple[dict[str, list[str]], list[Term]]:
+    """Return the texts of which a field is one, by field, and the other terms: what any of *parts* stands for."""
+    texts: dict[str, list[str]] = {}
+    others: list[Term] = []
+    for part in parts:
+        if isinstance(part, TextIs):
+            texts.setdefault(part.field, []).append(part.text)
+        else:
+            others.append(part)
+    return texts, others
 
 
 def standings(where: Term, *, versions: bool) -> tuple[int, ...]:
@@ -119,12 +150,11 @@ def has_standing(chosen: tuple[int, ...], column: str = "a.standing") -> Sql:
 def of_artifact(term: Term) -> Sql:
     """Return the condition that an artifact fits *term*."""
     if isinstance(term, And | Or | Not):
-        return _joined(term, of_artifact)
+        return _joined(term, of_artifact, _of_artifact_texts)
     if isinstance(term, HasText):
         return _has_text(term, Sql("a.name"), Sql("a.description"), is_name=True)
     if isinstance(term, OfSession):
-        inner = of_session(term.part)
-        return Sql(f"a.session IN (SELECT s.key FROM sessions s WHERE s.is_there AND {inner.text})", inner.values)
+        return _in_session(of_session(term.part))
     if isinstance(term, OidIs):
         low, high = oid_bounds(term)
         return Sql(_never_null("a.oid", "a.oid BETWEEN ? AND ?"), (low, high))
@@ -135,17 +165,29 @@ def of_artifact(term: Term) -> Sql:
         return Sql(f"EXISTS (SELECT 1 FROM metadata t WHERE t.name = ? AND t.value = ? AND {_OF_ARTIFACT})", values)
     if isinstance(term, Meta | MetaMatches | MetaWithin):
         return _fits_metadata(term, "a.metadata")
-    assert isinstance(term, TextIs | TextMatches)
+    if isinstance(term, TextIs):
+        return _of_artifact_texts(term.field, [term.text])
+    assert isinstance(term, TextMatches)
     if term.field == "session":
-        return of_artifact(OfSession(_renamed(term, "id")))
+        return _in_session(of_session(TextMatches("id", term.glob)))
     if term.field == "tag":
-        if isinstance(term, TextMatches):
-            return _matches_tags(term, "a.tags")
-        return Sql(f"EXISTS (SELECT 1 FROM tags t WHERE t.tag = ? AND {_OF_ARTIFACT})", (bindable(term.text),))
+        return _matches_tags(term, "a.tags")
     column = ARTIFACT_COLUMNS[term.field]
-    if term.field in ("name", "path"):
-        return Sql(f"{column} = ?", (text_of(term.text),)) if isinstance(term, TextIs) else _name(column, term.glob)
-    return _text(column, term)
+    return _name(column, term.glob) if term.field in ("name", "path") else _matches(column, term.glob)
+
+
+def _of_artifact_texts(field: str, texts: list[str]) -> Sql:
+    """Return the condition that a field of an artifact is one of *texts*."""
+    if field == "session":
+        return _in_session(_of_session_texts("id", texts))
+    if field == "tag":
+        tagged = is_any("t.tag", map(bindable, texts))
+        return Sql(f"EXISTS (SELECT 1 FROM tags t WHERE {tagged.text} AND {_OF_ARTIFACT})", tagged.values)
+    return _is_text(ARTIFACT_COLUMNS[field], map(text_of if field in ("name", "path") else bindable, texts))
+
+
+def _in_session(chosen: Sql) -> Sql:
+    return Sql(f"a.session IN (SELECT s.key FROM sessions s WHERE s.is_there AND {chosen.text})", chosen.values)
 
 
 def _name(column: str, glob: Glob) -> Sql:
@@ -203,7 +245,7 @@ def oid_bounds(term: OidIs) -> tuple[bytes, bytes]:
 def of_session(term: Term) -> Sql:
     """Return the condition that a session fits *term*."""
     if isinstance(term, And | Or | Not):
-        return _joined(term, of_session)
+        return _joined(term, of_session, _of_session_texts)
     if isinstance(term, HasText):
         return _has_text(term, Sql("s.name"), Sql("s.description"), is_name=False)
     if isinstance(term, HasArtifact):
@@ -225,24 +267,33 @@ def of_session(term: Term) -> Sql:
         return Sql("s.key IN (SELECT t.session FROM session_metadata t WHERE t.name = ? AND t.value = ?)", values)
     if isinstance(term, Meta | MetaMatches | MetaWithin):
         return _fits_metadata(term, "s.metadata")
-    assert isinstance(term, TextIs | TextMatches)
-    if term.field == "tag":
-        if isinstance(term, TextMatches):
-            return _matches_tags(term, "s.tags")
-        return Sql("s.key IN (SELECT t.session FROM session_tags t WHERE t.tag = ?)", (bindable(term.text),))
-    return _text(SESSION_COLUMNS[term.field], term)
+    if isinstance(term, TextIs):
+        return _of_session_texts(term.field, [term.text])
+    assert isinstance(term, TextMatches)
+    return _matches_tags(term, "s.tags") if term.field == "tag" else _matches(SESSION_COLUMNS[term.field], term.glob)
+
+
+def _of_session_texts(field: str, texts: list[str]) -> Sql:
+    """Return the condition that a field of a session is one of *texts*."""
+    if field == "tag":
+        tagged = is_any("t.tag", map(bindable, texts))
+        return Sql(f"s.key IN (SELECT t.session FROM session_tags t WHERE {tagged.text})", tagged.values)
+    return _is_text(SESSION_COLUMNS[field], map(bindable, texts))
 
 
 # Both
 
 
-def _joined(term: And | Or | Not, of_one: Any) -> Sql:
+def _joined(term: And | Or | Not, of_one: Callable[[Term], Sql], of_texts: Callable[[str, list[str]], Sql]) -> Sql:
     if isinstance(term, Not):
         inner = of_one(term.part)
         return Sql(f"NOT ({inner.text})", inner.values)
     if not term.parts:
         return TRUE if isinstance(term, And) else FALSE
-    return join([of_one(part) for part in term.parts], "AND" if isinstance(term, And) else "OR")
+    if isinstance(term, And):
+        return join([of_one(part) for part in term.parts], "AND")
+    texts, others = by_field(term.parts)
+    return join([*(of_texts(field, some) for field, some in texts.items()), *map(of_one, others)], "OR")
 
 
 def within(column: str, term: Within) -> Sql:
@@ -258,12 +309,15 @@ def within(column: str, term: Within) -> Sql:
     return Sql(_never_null(column, both.text), both.values)
 
 
-def _text(column: str, term: TextIs | TextMatches) -> Sql:
-    if isinstance(term, TextMatches) and not term.glob.is_simple:
-        style = STYLES[term.glob.style, term.glob.folded]
-        return Sql(f"sfs_matches({column}, ?, ?)", (bindable(term.glob.pattern), style))
-    operator, text = ("=", term.text) if isinstance(term, TextIs) else ("GLOB", term.glob.pattern)
-    return Sql(_never_null(column, f"{column} {operator} ?"), (bindable(text),))
+def _is_text(column: str, texts: Iterable[str]) -> Sql:
+    chosen = is_any(column, texts)
+    return Sql(_never_null(column, chosen.text), chosen.values)
+
+
+def _matches(column: str, glob: Glob) -> Sql:
+    if not glob.is_simple:
+        return Sql(f"sfs_matches({column}, ?, ?)", (bindable(glob.pattern), STYLES[glob.style, glob.folded]))
+    return Sql(_never_null(column, f"{column} GLOB ?"), (bindable(glob.pattern),))
 
 
 def _never_null(column: str, condition: str) -> str:
@@ -272,7 +326,7 @@ def _never_null(column: str, condition: str) -> str:
 
 
 def _matches_tags(term: TextMatches, column: str) -> Sql:
-    inner = _text("j.value", term)
+    inner = _matches("j.value", term.glob)
     return Sql(f"EXISTS (SELECT 1 FROM json_each({column}) j WHERE {inner.text})", inner.values)
 
 
@@ -294,10 +348,6 @@ def _has_text(term: HasText, name: Sql, description: Sql, *, is_name: bool) -> S
 
 def _is_ascii(column: str) -> str:
     return f"length({column}) = length(CAST({column} AS BLOB))"
-
-
-def _renamed(term: TextIs | TextMatches, field: str) -> TextIs | TextMatches:
-    return TextIs(field, term.text) if isinstance(term, TextIs) else TextMatches(field, term.glob)
 
 
 def bindable(value: Any) -> Any:

@@ -13,7 +13,10 @@ from sessionfs.index.conditions import (
     ARTIFACT_COLUMNS,
     Sql,
     bindable,
+    by_field,
     has_standing,
+    in_parts,
+    is_any,
     join,
     of_session,
     oid_bounds,
@@ -33,6 +36,7 @@ from sessionfs.query.terms import (
     TextIs,
     TextMatches,
     Within,
+    any_of,
 )
 
 
@@ -54,13 +58,19 @@ class Lookup(NamedTuple):
 
 
 _INDEX_OF = {"type": "artifacts_by_type", "mime": "artifacts_by_mime", "by": "artifacts_by_creator"}
+
+# SQLite joins 500 SELECTs with UNION ALL, and no more.
+_TOGETHER = 100
+
 _SORTED_BY = {"size": "artifacts_by_size", "created": "artifacts_by_created", "updated": "artifacts_by_updated"}
 
 
 def find_lookup(term: Term, standings: tuple[int, ...]) -> Lookup | None:
     """Return how the artifacts that fit *term* and have one of *standings* are looked up; None when they cannot be."""
-    if isinstance(term, TextIs | TextMatches):
-        return _of_text(term, standings)
+    if isinstance(term, TextIs):
+        return _of_texts(term.field, [term.text], standings)
+    if isinstance(term, TextMatches):
+        return _of_pattern(term, standings)
     if isinstance(term, Within) and term.field in _SORTED_BY:
         bounds = within(ARTIFACT_COLUMNS[term.field], term)
         return Lookup(_keys(_SORTED_BY[term.field], [has_standing(standings), bounds]), fits=True)
@@ -82,19 +92,24 @@ def find_lookup(term: Term, standings: tuple[int, ...]) -> Lookup | None:
 
 
 def _of_any(term: Or, standings: tuple[int, ...]) -> Lookup | None:
-    found = [find_lookup(part, standings) for part in term.parts]
+    texts, others = by_field(term.parts)
+    found = [_of_texts(field, some, standings) for field, some in texts.items()]
+    found += [find_lookup(part, standings) for part in others]
     known = [lookup for lookup in found if lookup is not None]
     if len(known) < len(found):
         return None
-    keys = Sql(
-        " UNION ALL ".join(lookup.keys.text for lookup in known),
-        tuple(value for lookup in known for value in lookup.keys.values),
-    )
-    texts = {part.text for part in term.parts if isinstance(part, TextIs) and part.field in _INDEX_OF}
-    fields = {part.field for part in term.parts if isinstance(part, TextIs)}
-    # Of a field with one value each, no artifact can have two.
-    are_apart = len(texts) == len(term.parts) and len(fields) == 1
-    return Lookup(keys, fits=all(lookup.fits for lookup in known), is_unique=are_apart)
+    if len(known) == 1:
+        return known[0]
+    keys = _united([lookup.keys for lookup in known])
+    return Lookup(keys, fits=all(lookup.fits for lookup in known), is_unique=False)
+
+
+def _united(selects: list[Sql]) -> Sql:
+    if len(selects) > _TOGETHER:
+        parts = [_united(some) for some in in_parts(selects, _TOGETHER)]
+        return _united([Sql(f"SELECT * FROM ({part.text})", part.values) for part in parts])
+    text = " UNION ALL ".join(select.text for select in selects)
+    return Sql(text, tuple(value for select in selects for value in select.values))
 
 
 def _keys(index: str, where: list[Sql]) -> Sql:
@@ -102,23 +117,36 @@ def _keys(index: str, where: list[Sql]) -> Sql:
     return Sql(f"SELECT a.key FROM artifacts a INDEXED BY {index} WHERE {chosen.text}", chosen.values)
 
 
-def _of_text(term: TextIs | TextMatches, standings: tuple[int, ...]) -> Lookup | None:
+def _of_texts(field: str, texts: list[str], standings: tuple[int, ...]) -> Lookup | None:
+    """Return the lookup by a field that is one of *texts*."""
+    is_one = len(set(texts)) == 1
+    if field == "session":
+        return find_lookup(OfSession(any_of([TextIs("id", text) for text in texts])), standings)
+    if field in ("name", "path"):  # of a path its last part
+        name = is_any("a.name", (text_of(text.rpartition("/")[2]) for text in texts))
+        return Lookup(_keys("artifacts_by_name", [has_standing(standings), name]), fits=field == "name")
+    if field == "tag":
+        return _of_table("tags", [is_any("t.tag", map(bindable, texts))], standings, fits=True, is_one=is_one)
+    index = _INDEX_OF.get(field)
+    if index is None:
+        return None
+    chosen = is_any(ARTIFACT_COLUMNS[field], map(bindable, texts))
+    return _of_column(index, chosen, standings, fits=True, is_one=is_one)
+
+
+def _of_pattern(term: TextMatches, standings: tuple[int, ...]) -> Lookup | None:
     if term.field == "session":
-        part = TextIs("id", term.text) if isinstance(term, TextIs) else TextMatches("id", term.glob)
-        return find_lookup(OfSession(part), standings)
+        return find_lookup(OfSession(TextMatches("id", term.glob)), standings)
     if term.field in ("name", "path"):
-        return _of_name(term, standings)
-    is_one = isinstance(term, TextIs)
+        return _of_name(term.field, term.glob, standings)
     if term.field == "tag":
-        tagged = _beginning("t.tag", term)
-        if tagged is None:
-            return None
-        return _of_table("tags", [tagged], standings, fits=is_one, is_one=is_one)
+        tagged = _beginning("t.tag", term.glob)
+        return None if tagged is None else _of_table("tags", [tagged], standings, fits=False, is_one=False)
     index = _INDEX_OF.get(term.field)
-    chosen = None if index is None else _beginning(ARTIFACT_COLUMNS[term.field], term)
+    chosen = None if index is None else _beginning(ARTIFACT_COLUMNS[term.field], term.glob)
     if index is None or chosen is None:
         return None
-    return _of_column(index, chosen, standings, fits=is_one, is_one=is_one)
+    return _of_column(index, chosen, standings, fits=False, is_one=False)
 
 
 def _of_column(index: str, chosen: Sql, standings: tuple[int, ...], *, fits: bool, is_one: bool) -> Lookup:
@@ -140,21 +168,15 @@ def _of_table(table: str, chosen: list[Sql], standings: tuple[int, ...], *, fits
     return Lookup(keys, fits=fits, is_unique=is_one, walk=walk if is_one and len(standings) == 1 else None)
 
 
-def _beginning(column: str, term: TextIs | TextMatches) -> Sql | None:
-    """Return the part of an index that a text, or the beginning of a pattern, stands for."""
-    if isinstance(term, TextIs):
-        return Sql(f"{column} = ?", (bindable(term.text),))
-    bounds = prefix_bounds(bindable(term.glob.prefix))
+def _beginning(column: str, glob: Glob) -> Sql | None:
+    """Return the part of an index that the beginning of a pattern stands for."""
+    bounds = prefix_bounds(bindable(glob.prefix))
     return None if bounds is None else Sql(f"({column} >= ? AND {column} < ?)", bounds)
 
 
-def _of_name(term: TextIs | TextMatches, standings: tuple[int, ...]) -> Lookup | None:
-    """Return the lookup by the name; of a path by its last part."""
-    of_name = term.field == "name"
-    if isinstance(term, TextIs):
-        name = Sql("a.name = ?", (text_of(term.text.rpartition("/")[2]),))
-        return Lookup(_keys("artifacts_by_name", [has_standing(standings), name]), fits=of_name)
-    glob = term.glob
+def _of_name(field: str, glob: Glob, standings: tuple[int, ...]) -> Lookup | None:
+    """Return the lookup by the name that matches; of a path by its last part."""
+    of_name = field == "name"
     if glob.style is Style.PATH:
         glob = Glob(glob.pattern.rpartition("/")[2], folded=glob.folded)
     if glob.folded:

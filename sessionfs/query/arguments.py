@@ -28,6 +28,7 @@ from sessionfs.query.terms import (
     Within,
     all_of,
     any_of,
+    count_terms,
 )
 
 Texts = str | Iterable[str]
@@ -35,6 +36,9 @@ Texts = str | Iterable[str]
 
 Time = int | str | datetime
 """Nanoseconds since the epoch; a text as queries have it (``2026-11-20``, ``7d``, ``7 days ago``); a datetime."""
+
+# Each may need seven parameters of a statement, and a usual SQLite has room for 32,766.
+_MAX_TERMS = 4_000
 
 _Result = TypeVar("_Result")
 
@@ -115,7 +119,10 @@ def _query(subject: Subject, text: str | None, filters: Mapping[str, Any]) -> Qu
             raise BadFilter(f"{subject.value} cannot be found by {keyword!r}; by: {', '.join(_KEYWORDS[subject])}")
         if value is not None:
             terms.append(make(keyword, value, now_ns))
-    return Query(subject=subject, where=all_of(terms), versions=query.versions)
+    where = all_of(terms)
+    if (count := count_terms(where)) > _MAX_TERMS:
+        raise BadFilter(f"{count} values were given, and {_MAX_TERMS} are the most; ask for some of them at a time")
+    return Query(subject=subject, where=where, versions=query.versions)
 
 
 # What each keyword means
@@ -146,7 +153,7 @@ def _all_tags(keyword: str, value: Any, now_ns: int) -> Term:
 
 
 def _no_tags(keyword: str, value: Any, now_ns: int) -> Term:
-    return all_of([Not(TextIs("tag", tag)) for tag in _texts(keyword, value)])
+    return Not(any_of([TextIs("tag", tag) for tag in _texts(keyword, value)]))
 
 
 def _metadata(keyword: str, value: Any, now_ns: int) -> Term:

@@ -135,13 +135,16 @@ class _Parser:
         while scanner.take_word("NOT") or scanner.take("-"):
             scanner.skip_space()
             is_negated = not is_negated
-        self._terms += 1
-        if self._terms > _MAX_TERMS:
-            raise self.fail(f"a query has at most {_MAX_TERMS} terms")
+        self._count_term()
         found = self._one(subject)
         if found is None and (is_negated or self._depth > 1):
             raise self.fail("versions: says what is looked at, so it stands outside of parentheses and NOT", begin)
         return Not(found) if is_negated and found is not None else found
+
+    def _count_term(self) -> None:
+        self._terms += 1
+        if self._terms > _MAX_TERMS:
+            raise self.fail(f"a query has at most {_MAX_TERMS} terms, each value counted")
 
     def _one(self, subject: Subject) -> Term | None:
         scanner = self._scanner
@@ -212,8 +215,8 @@ class _Parser:
         while scanner.take(","):
             if operator not in (":", "=", "!="):
                 raise self.fail(f"several values can be given with ':', '=' and '!=', not with {operator!r}")
+            self._count_term()
             parts.append(make("=" if operator == "!=" else operator, scanner.take_value()))
-        self._terms += len(parts)
         return Not(any_of(parts)) if operator == "!=" else any_of(parts)
 
     def _compare(self, subject: Subject, name: str, field: Piece, operator: str, piece: Piece) -> Term:

@@ -162,6 +162,13 @@ def any_of(parts: list[Term]) -> Term:
     return parts[0] if len(parts) == 1 else Or(tuple(parts))
 
 
+def count_terms(term: Term) -> int:
+    """Return of how many terms a term is made that are about one field and one value."""
+    if isinstance(term, And | Or):
+        return sum(map(count_terms, term.parts))
+    return count_terms(term.part) if isinstance(term, Not | OfSession | HasArtifact) else 1
+
+
 def asks_for_kind(term: Term) -> bool:
     """Say whether *term* says what kind an artifact is to be: only then are directories looked at."""
     if isinstance(term, And | Or):

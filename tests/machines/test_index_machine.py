@@ -52,7 +52,8 @@ TERMS = [
     "path:a/b.csv", "path:a/*", "path:**/a", "path:*/*.csv", "ipath:A/**", "name:a/*.csv", "CSV", "words", "é", "*.md",
     "type:code", "type:w*", "type:data,log", "mime:text/*", "mime=image/png", "kind:directory", "kind:file,symlink",
     "kind:*", "kind!=file", "tag:x", "tag:x,y", "tag:x*", "description:S*", "by:uid:0", "by:me", "id:one:3", "id:t*",
-    "session:one", "session:t*", "session.status:active", "session.tag:s", "session:(tag:s OR name:n)",
+    "session:one", "session:t*", "session:one,two", "tag:x,xy,zz", "name:a,b.csv", "path:a/a,a/b.csv", "by:me,uid:0",
+    "type:code,data", "session.status:active", "session.tag:s", "session:(tag:s OR name:n)",
     "session.meta.k:1", "session.artifacts:>2", "size:0", "size:>3", "size:1..10", "stored:<=5", "version:>1",
     "links:>1", "created:>1s", "created:<2026-11-20T22:44:02Z", "updated:>=2026-11-20T22:44:03Z",
     "modified:<1970-01-02", "modified:>3000-01-01", "after:2026-11-20", "before:2026-11-20", "oid:af13",
@@ -61,6 +62,7 @@ TERMS = [
     "meta.k:1..3", "meta.l:true", "meta.l:null", "meta.k:..b", "meta.k!=ten", "meta.k:{}", "meta.l:>1e20",
 ]  # fmt: skip
 SESSION_TERMS = [
+    "id:one,two", "name:n,N",
     "id:one", "id:t*", "name:n", "iname:N*", "status:active", "status:completed,suspended", "tag:s", "tag:s,t",
     "tag:s*", "parent:one", "template:t*", "template:*", "by:uid:*", "reason:*", "description:*", "size:>3", "stored:0",
     "artifacts:>1", "events:>5",

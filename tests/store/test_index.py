@@ -65,6 +65,28 @@ def index_file(store):
 # What is found
 
 
+@pytest.mark.parametrize(
+    ("keyword", "value", "count"),
+    [
+        ("session", "one", 2), ("name", "c.md", 1), ("name", "b.*", 1), ("name", "a/b.csv", 1), ("iname", "C*", 1),
+        ("type", "tool_result", 1), ("any_tags", "raw", 1), ("tags", "raw", 0), ("no_tags", "raw", 1),
+        ("kind", "file", 2),
+    ],
+)  # fmt: skip
+def test_any_of_a_thousand_values_will_do(store, keyword, value, count):
+    values = [value] * 1_100 if keyword == "kind" else [value, *(f"{number}{value}" for number in range(1_100))]
+    assert len(list(store.find("size:>0", limit=5, **{keyword: values}))) == count
+    assert store.find(**{keyword: values}).count() == count
+
+
+def test_any_of_a_thousand_sessions_will_do(store):
+    values = ["one", *(f"s{number}" for number in range(1_100))]
+    assert [one.id for one in store.find_sessions(id=values)] == ["one"]
+    assert [one.id for one in store.find_sessions(any_tags=["s", *values])] == ["one"]
+    assert [one.id for one in store.find_sessions(no_tags=values, name=["O*", *values])] == ["one"]
+    assert list(store.find_sessions(tags=values)) == []
+
+
 def test_what_is_nested_too_deeply_is_refused(store):
     session = store.sessions["one"]
     for refused in (

@@ -62,6 +62,8 @@ def test_keywords_beside_a_query():
         {"metadata": {"a": float("nan")}},
         {"metadata": [1]},
         {"sessions": "type:log"},
+        {"session": [f"s{number}" for number in range(4_001)]},
+        {"tags": ["a"] * 2_000, "name": ["b"] * 2_001},
     ],
 )
 def test_keywords_that_cannot_be(keywords):

@@ -155,6 +155,8 @@ def test_versions_are_about_the_whole_query():
         ("tag:a OR versions:all", 22, "no term that OR could join"),
         ("(" * 60 + "a" + ")" * 60, 51, "nested more than"),
         ("a " * 400, 601, "at most 300 terms"),
+        ("tag:" + "a," * 400 + "a", 605, "at most 300 terms"),
+        (" ".join(f"tag:{number:03}" for number in range(400)), 2401, "at most 300 terms"),
         ("a" * 9000, 8193, "8192 are the most"),
     ],
 )
