@@ -34,7 +34,7 @@ class MatchedLine(msgspec.Struct, frozen=True, kw_only=True):
     artifact: FoundArtifact
     number: int  # counted from 1
     text: str  # without its end; bytes that are no UTF-8 as os.fsdecode gives them
-    spans: tuple[tuple[int, int], ...]  # what matches in it: from a character up to but without another
+    spans: tuple[tuple[int, int], ...]  # what matches, the first 10,000 times: from a character up to, without another
     is_match: bool = True  # otherwise it is there for before or after
     is_whole: bool = True  # otherwise only what is around a match, of a line of more than 4 MiB
 

@@ -32,14 +32,14 @@ def _grep(call: Call, arguments: Arguments) -> int:
         query = Query(subject=query.subject, where=query.where, versions=True)
     is_short = arguments.flag("files-with-matches") or arguments.flag("count")
     how = How(
-        wanted=_wanted(arguments, is_short=is_short),
+        wanted=_wanted(arguments, is_short=is_short, shows_spans=call.out.is_terminal or call.out.as_json),
         take_binary=arguments.flag("text"),
         seconds=_seconds(arguments),
         each_once=query.versions,
         only_count=arguments.flag("count") and not arguments.flag("files-with-matches"),
     )
     found, code = False, YES
-    write = _writer(call, arguments)
+    write = _writer(call, arguments, how.wanted)
     with call.open_store() as store, call.progress("reading logs", in_bytes=True) as progress:
         matched = store.grep_contents(pattern, how, query, at=arguments.maybe("at"), progress=progress.reach)
         for some in matched:
@@ -53,7 +53,7 @@ def _grep(call: Call, arguments: Arguments) -> int:
     return code or (YES if found else NO)
 
 
-def _wanted(arguments: Arguments, *, is_short: bool) -> Wanted:
+def _wanted(arguments: Arguments, *, is_short: bool, shows_spans: bool) -> Wanted:
     if is_short:
         limit = 1 if arguments.flag("files-with-matches") else arguments.number("max-count")
         return Wanted(invert=arguments.flag("invert-match"), max_count=limit, spans=False)
@@ -67,6 +67,7 @@ def _wanted(arguments: Arguments, *, is_short: bool) -> Wanted:
         before=0 if only else around if before is None else before,
         after=0 if only else around if after is None else after,
         max_count=arguments.number("max-count"),
+        spans=only or shows_spans,
     )
 
 
@@ -84,7 +85,7 @@ def _seconds(arguments: Arguments) -> float:
         raise UsageError(f"--time-limit: {failure}") from failure
 
 
-def _writer(call: Call, arguments: Arguments) -> Callable[[MatchedContent | None], None]:
+def _writer(call: Call, arguments: Arguments, wanted: Wanted) -> Callable[[MatchedContent | None], None]:
     """Return what writes the lines of one artifact, and at the end is told that there are no more."""
     end = b"\0" if arguments.flag("null") else b"\n"
     if arguments.flag("files-with-matches"):
@@ -97,7 +98,7 @@ def _writer(call: Call, arguments: Arguments) -> Callable[[MatchedContent | None
         call,
         only=arguments.flag("only-matching"),
         with_numbers=not arguments.flag("no-line-number"),
-        with_context=bool(_wanted(arguments, is_short=False).before or _wanted(arguments, is_short=False).after),
+        with_context=bool(wanted.before or wanted.after),
         null=arguments.flag("null"),
     ).write
 
@@ -163,7 +164,7 @@ VERBS = {
             Option("-v --invert-match", "The lines that do not match"),
             Option("-l --files-with-matches", "Only which artifacts"),
             Option("-c --count", "Only how many lines of each artifact"),
-            Option("-o --only-matching", "Only the part that matches, a line for each"),
+            Option("-o --only-matching", "Only the part that matches, a line for each; of one line the first 10,000"),
             Option("-n --line-number", "With the numbers of lines, which is the default"),
             Option("-N --no-line-number", "Without the numbers of lines"),
             Option("-m --max-count", "At most so many lines of each artifact", metavar="N", number=True),

@@ -20,8 +20,9 @@ from sessionfs.search.pattern import DEFAULT_SECONDS, Pattern, SlowPattern, Stop
 _TOGETHER = 64
 _TOGETHER_BYTES = 1 << 20
 
-# So many lines are given at once.
+# So many lines are given at once, or fewer that are long.
 _BATCH = 256
+_BATCH_BYTES = 1 << 20
 
 Read = Callable[[IndexedArtifact], Iterable[bytes]]
 """Gives an artifact's content."""
@@ -62,7 +63,7 @@ def grep(
     searcher = _Searcher(pattern, how, read)
     count = workers or min(8, os.cpu_count() or 1)
     together = _together(searcher.needed(found))
-    return each_in_order(together, searcher.run, workers=count, stopped=searcher.stopped)
+    return each_in_order(together, searcher.run, workers=count, length=_length_of, stopped=searcher.stopped)
 
 
 class _Searcher:
@@ -100,6 +101,7 @@ class _Searcher:
     def _search(self, one: IndexedArtifact) -> Iterator[Lines]:
         binary_at, failure = None, None
         batch: list[Line] = []
+        length = 0
         has_any, count = False, 0
         try:
             content = Content(self._pieces(one), take_binary=self._how.take_binary)
@@ -110,9 +112,11 @@ class _Searcher:
             for line in () if self._how.only_count else search_lines(content, self._pattern, self._how.wanted, watch):
                 has_any = True
                 batch.append(line)
-                if len(batch) == _BATCH:
+                length += line.length
+                if len(batch) == _BATCH or length >= _BATCH_BYTES:
                     yield _lines(one, batch)
                     batch.clear()
+                    length = 0
             binary_at = content.binary_at
         except TimeoutError as late:
             raise SlowPattern(
@@ -132,6 +136,10 @@ def _lines(
 ) -> Lines:
     count = sum(1 for line in batch if line.is_match)
     return Lines(artifact=one, lines=tuple(batch), count=count, binary_at=binary_at, failure=failure)
+
+
+def _length_of(lines: Lines) -> int:
+    return sum(line.length for line in lines.lines)
 
 
 def _together(found: Iterable[IndexedArtifact]) -> Iterator[list[IndexedArtifact]]:

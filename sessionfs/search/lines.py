@@ -17,15 +17,22 @@ _ALLOWED_LENGTH = 8 << 20
 # Of a line that comes in parts, so much is given on either side of what matches.
 _SHOWN_LENGTH = 200
 
+_SPAN_BYTES = 120
+
 
 class Line(msgspec.Struct, frozen=True):
     """One line of a content."""
 
     number: int  # counted from 1
     text: str  # without the line feed; what is no UTF-8 in it as os.fsdecode gives it
-    spans: tuple[Span, ...] = ()  # what matches in it
+    spans: tuple[Span, ...] = ()  # what matches in it, the first 10,000 times
     is_match: bool = True  # otherwise it stands near one that is
     is_whole: bool = True  # otherwise only what is around a match, of a line of more than 4 MiB
+
+    @property
+    def length(self) -> int:
+        """About how many bytes it takes in memory."""
+        return len(self.text) + _SPAN_BYTES * len(self.spans)
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,9 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_WAITING = 64  # results of one worker that nobody has asked for yet
+# Results of one worker that nobody has asked for yet: so many, or fewer that are long.
+_WAITING = 64
+_WAITING_BYTES = 2 << 20
 
 
 class Stopped(Exception):
@@ -25,19 +27,22 @@ class Stopped(Exception):
 class _Channel(Generic[Result]):
     """The results of one piece of work."""
 
-    def __init__(self) -> None:
+    def __init__(self, length: Callable[[Result], int]) -> None:
+        self._length = length
         self._ready: deque[Result] = deque()
+        self._ready_bytes = 0
         self._changed = threading.Condition()
         self._is_over = self._is_stopped = False
         self._failure: BaseException | None = None
 
     def put(self, result: Result) -> None:
         with self._changed:
-            while len(self._ready) >= _WAITING and not self._is_stopped:
+            while (len(self._ready) >= _WAITING or self._ready_bytes >= _WAITING_BYTES) and not self._is_stopped:
                 self._changed.wait()
             if self._is_stopped:
                 raise Stopped
             self._ready.append(result)
+            self._ready_bytes += self._length(result)
             self._changed.notify_all()
 
     def end(self, failure: BaseException | None) -> None:
@@ -57,6 +62,7 @@ class _Channel(Generic[Result]):
                     self._changed.wait()
                 ready = list(self._ready)
                 self._ready.clear()
+                self._ready_bytes = 0
                 self._changed.notify_all()
                 if not ready:
                     if self._failure is not None:
@@ -70,6 +76,7 @@ def each_in_order(
     work: Callable[[Item], Generator[Result]],
     *,
     workers: int,
+    length: Callable[[Result], int],
     stopped: threading.Event | None = None,
 ) -> Iterator[Result]:
     """Yield what *work* gives for each of *items*, in their order.
@@ -77,6 +84,7 @@ def each_in_order(
     Args:
         work: Runs in a thread of its own.
         workers: How many of these there are; twice as many items are begun before they are asked for.
+        length: About how many bytes a result takes, so that few wait that are long.
         stopped: Set when nobody wants more results, for work that takes long without giving any.
 
     Raises:
@@ -101,7 +109,7 @@ def each_in_order(
         try:
             while True:
                 while len(waiting) < 2 * workers and (item := next(coming, None)) is not None:
-                    channel: _Channel[Result] = _Channel()
+                    channel: _Channel[Result] = _Channel(length)
                     pool.submit(run, item, channel)
                     waiting.append(channel)
                 if not waiting:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 import regex
@@ -19,6 +20,9 @@ from sessionfs.search.bound import bind_to_lines
 MAX_LENGTH = 64 << 10
 
 DEFAULT_SECONDS = 10.0
+
+MAX_SPANS = 10_000
+"""So many matches in one line are told of, from its beginning."""
 
 _SHOWN_LENGTH = 80
 # Below so many characters, letting other threads run costs more than it gives.
@@ -126,10 +130,11 @@ class Pattern:
         return None if found is None else Span(*found.span())
 
     def find_all(self, line: str, watch: Stopwatch) -> tuple[Span, ...]:
-        """Return all matches in one line that do not overlap."""
+        """Return the matches in one line that do not overlap, at most :data:`MAX_SPANS`."""
 
         def spans(text: str, start: int, **how: Any) -> tuple[Span, ...]:
-            return tuple(Span(*found.span()) for found in self._line.finditer(text, start, **how))
+            found = islice(self._line.finditer(text, start, **how), MAX_SPANS)
+            return tuple(Span(*match.span()) for match in found)
 
         return tuple(watch.run(spans, line))
 

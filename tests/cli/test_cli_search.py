@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from sessionfs.search.pattern import Pattern
+
 
 @pytest.fixture
 def filled(q4):
@@ -33,6 +35,15 @@ def test_grep_prints_artifact_line_and_text(filled):
     ]  # fmt: skip
     assert filled.ok("grep", "well", "-A1", "-m1", "tag:draft", "-B", "0").lines[-1] == "q4/notes.md-4-b"
     assert "--" in filled.ok("grep", "^a|^c", "-B1", "name:*.md").lines
+
+
+def test_where_in_its_line_something_matches_is_looked_for_when_it_is_shown(filled, monkeypatch):
+    looked = []
+    monkeypatch.setattr(Pattern, "find_all", lambda self, line, watch: looked.append(line) or ())
+    for words, kind, count in [([], {}, 0), (["-o"], {}, 1), (["--json"], {}, 1), ([], {"terminal": True}, 1)]:
+        looked.clear()
+        filled("grep", "All", *words, **kind)
+        assert len(looked) == count
 
 
 def test_grep_of_other_moments_and_versions(filled):

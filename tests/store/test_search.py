@@ -12,9 +12,11 @@ import pytest
 import sessionfs
 from sessionfs.errors import Denied, InvalidInput, NotFound
 from sessionfs.index import keeper
+from sessionfs.query import parse_query
 from sessionfs.search import fill
 from sessionfs.search.blocks import Content
-from sessionfs.search.pattern import SlowPattern
+from sessionfs.search.grep import How
+from sessionfs.search.pattern import Pattern, SlowPattern
 
 
 @pytest.fixture
@@ -55,6 +57,12 @@ def test_grep_gives_lines_with_their_artifacts(store):
     assert lines(store.grep("o", name="*.csv", max_count=1)) == [("b.csv", 1, "region,total")]
     assert lines(store.grep("NORTH", ignore_case=True, before=1))[0] == ("b.csv", 1, "region,total")
     assert lines(store.grep("nothing")) == []
+
+
+def test_long_lines_are_given_few_at_a_time(store):
+    store.sessions["one"].artifacts.put("long", ("x" * 300_000 + "\n") * 20)
+    given = [len(some.lines) for some in store.grep_contents(Pattern("x$"), How(), parse_query("name:long"))]
+    assert sum(given) == 20 and max(given) < 5
 
 
 def test_grep_looks_at_any_moment(store):

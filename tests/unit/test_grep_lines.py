@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 
 import pytest
@@ -13,6 +14,7 @@ from sessionfs.search import blocks, lines
 from sessionfs.search.blocks import Content
 from sessionfs.search.bound import bind_to_lines
 from sessionfs.search.lines import Line, Wanted, count_lines, search_lines
+from sessionfs.search.ordered import each_in_order
 from sessionfs.search.pattern import BadPattern, Pattern, Stopwatch
 
 ATOMS = [
@@ -83,6 +85,32 @@ def test_of_a_line_that_comes_in_parts_what_is_around_the_match_is_shown():
     assert [line.text[start:end] for start, end in line.spans] == ["needle"]
     assert found(text + "\nb", "q|b")[0].number == 2
     assert [line.number for line in found(text + "\nb", "needle", Wanted(invert=True))] == [2]
+
+
+def test_of_a_line_with_very_many_matches_the_first_are_told():
+    (line,) = found("a" * 60, "a")
+    assert len(line.spans) == 60
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sessionfs.search.pattern.MAX_SPANS", 7)
+        (line,) = found("ab" * 30, "a")
+    assert line.spans == tuple((at, at + 1) for at in range(0, 14, 2))
+
+
+def test_few_long_results_wait_for_whoever_is_slow():
+    given, has_given = [], threading.Event()
+
+    def work(item):
+        for number in range(100):
+            given.append(number)
+            if number >= 3:
+                has_given.set()
+            yield number
+
+    results = each_in_order([0], work, workers=1, length=lambda number: 1 << 20)
+    assert next(results) == 0
+    assert has_given.wait(30)
+    results.close()
+    assert len(given) < 10
 
 
 def test_encodings():
