@@ -112,10 +112,12 @@ class Searching(Finding):
             filters: As in :meth:`find`.
 
         Raises:
-            InvalidInput: The words or the query cannot be understood; the message says at which column.
+            InvalidInput: The words or the query cannot be understood, and the message says at which column; or *kinds*
+                or *limit* cannot be.
             Denied: config.toml says that words are not indexed.
         """
         from sessionfs.query import artifact_query
+        from sessionfs.query.order import check_count
         from sessionfs.search.asking import Asked, Kind
         from sessionfs.search.words import parse_words
 
@@ -123,6 +125,7 @@ class Searching(Finding):
             chosen = {Kind(kind) for kind in kinds}
         except ValueError as failure:
             raise InvalidInput(f"{failure}; kinds are artifact, session and event") from failure
+        check_count("limit", limit)
         if query is not None or filters:
             chosen &= {Kind.ARTIFACT}
         wanted = artifact_query(query, versions=versions, **filters)

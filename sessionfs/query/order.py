@@ -92,14 +92,21 @@ def make_page(
     """
     if sort not in SORTS[subject]:
         raise BadOrder(f"{subject.value} cannot be sorted by {sort!r}; these are possible: {', '.join(SORTS[subject])}")
-    for name, number in (("offset", offset), ("limit", limit)):
-        if number is not None and (
-            isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 1 << 62
-        ):
-            raise BadOrder(f"{name} is {number!r}; a whole number of 0 or more is needed")
+    check_count("offset", offset)
+    check_count("limit", limit)
     order = Order(sort, reverse)
     after = None if cursor is None else _parse_cursor(cursor, subject, order)
     return Page(order=order, offset=offset, limit=limit, after=after)
+
+
+def check_count(name: str, number: Any) -> None:
+    """Check that *number* counts something, or is None.
+
+    Raises:
+        BadOrder: It does not; the message calls it *name*.
+    """
+    if number is not None and (isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 1 << 62):
+        raise BadOrder(f"{name} is {number!r}; a whole number of 0 or more is needed")
 
 
 def format_cursor(order: Order, place: Place) -> str:

@@ -22,7 +22,7 @@ from sessionfs.oid import ObjectId
 from sessionfs.search import documents
 from sessionfs.search.extract import extract
 from sessionfs.search.schema import TEXT, WAITING
-from sessionfs.search.tokens import fold
+from sessionfs.search.tokens import as_fts
 from sessionfs.store.store import Store
 
 Progress = Callable[[int, int], None]
@@ -228,24 +228,19 @@ class _Filling:
             ).fetchone()
             if done is not None and content.state == TEXT:
                 add = "INSERT INTO content_words (rowid, text) VALUES (?, ?)"
-                connection.execute(add, (done[0], _words(content.text)))
+                connection.execute(add, (done[0], as_fts(content.text)))
         for label in self._labels:
             added = connection.execute("INSERT OR IGNORE INTO labels (name, description, tags) VALUES (?, ?, ?)", label)
             if added.rowcount:
                 add = "INSERT INTO label_words (rowid, name, description, tags) VALUES (?, ?, ?, ?)"
-                connection.execute(add, (added.lastrowid, *map(_words, label)))
+                connection.execute(add, (added.lastrowid, *map(as_fts, label)))
         for event in self._events:
             place = (event.session, event.seq)
             added = connection.execute("INSERT OR IGNORE INTO events (session, seq) VALUES (?, ?)", place)
             if added.rowcount:
                 add = "INSERT INTO event_words (rowid, type, text) VALUES (?, ?, ?)"
-                connection.execute(add, (added.lastrowid, event.type, _words(event.text)))
+                connection.execute(add, (added.lastrowid, event.type, as_fts(event.text)))
         connection.executemany("INSERT OR REPLACE INTO followed VALUES (?, ?, ?, ?, ?)", self._followed)
-
-
-def _words(text: str) -> str:
-    """Return *text* as FTS5 is given it: NUL would end it there, and half of a pair is no character."""
-    return fold(text).replace("\0", " ").encode("utf-8", "replace").decode()
 
 
 def texts_in(value: Any) -> Iterator[str]:

@@ -31,6 +31,11 @@ def fold(text: str) -> str:
     return _SPACELESS.sub(r" \g<0> ", unicodedata.normalize("NFKC", text).casefold())
 
 
+def as_fts(text: str) -> str:
+    """Return *text* as FTS5 is given it: folded; NUL would end it there, and half of a pair is no character."""
+    return fold(text).replace("\0", " ").encode("utf-8", "replace").decode()
+
+
 def has_words(text: str) -> bool:
     """Say whether anything can be found by *text*: it has letters or digits."""
     return _WORD.search(text) is not None

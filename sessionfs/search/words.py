@@ -12,7 +12,7 @@ import re
 from typing import NamedTuple
 
 from sessionfs.errors import InvalidInput
-from sessionfs.search.tokens import fold, has_words
+from sessionfs.search.tokens import as_fts, has_words
 
 MAX_LENGTH = 4096
 MAX_TERMS = 64
@@ -43,9 +43,9 @@ class Find(NamedTuple):
     @property
     def match(self) -> str:
         """It as FTS5 takes it."""
-        # Quotes are no letters, so nothing is lost with them; NUL ends a text for FTS5.
-        folded = fold(self.text).replace('"', " ").replace("\0", " ")
-        return f'"{folded}"' + (" *" if self.is_beginning else "")
+        # Quotes are no letters, so nothing is lost with them.
+        text = as_fts(self.text).replace('"', " ")
+        return f'"{text}"' + (" *" if self.is_beginning else "")
 
 
 class Words(NamedTuple):

@@ -190,6 +190,21 @@ def test_the_best_come_first_and_as_many_as_wanted(store):
     assert [hit.artifact.path for hit in store.search("well", limit=1)] == ["well.txt"]
 
 
+def test_what_is_asked_for_in_an_impossible_way_is_refused(store):
+    for limit in (-1, "1", 1.5, True):
+        with pytest.raises(InvalidInput, match="limit is"):
+            store.search("sales", limit=limit)
+    with pytest.raises(InvalidInput, match="kinds"):
+        store.search("sales", kinds=["artefact"])
+
+
+def test_a_stray_byte_ends_a_word(store):
+    store.sessions["one"].artifacts.put("caf\udce9", "coffee", description="caf\u00e9")
+    assert paths(store.search("caf\udce9 OR sales")) == ["a/report.txt", "caf\udce9"]
+    assert paths(store.search("cafe\udce9")) == ["caf\udce9"]
+    assert paths(store.search("sales NOT caf\udce9")) == ["a/report.txt"]
+
+
 def test_it_follows_what_is_done(store):
     session = store.sessions["one"]
     assert paths(store.search("well")) == ["a/report.txt"]
