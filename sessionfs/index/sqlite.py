@@ -92,16 +92,22 @@ def translated() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as failure:
-        code = getattr(failure, "sqlite_errorcode", 0) & 0xFF
-        if code in _DAMAGE or _is_of_another_format(failure):
+        if is_damage(failure):
             raise NoIndex from failure
-        raise _error_of(code, failure) from failure
+        raise _error_of(_code(failure), failure) from failure
     except OSError as failure:
         raise from_os_error(failure, "use the index") from failure
 
 
-def _is_of_another_format(failure: sqlite3.Error) -> bool:
+def is_damage(failure: sqlite3.Error) -> bool:
+    """Say whether it is the file that is wrong - damaged, or of another format - and not the disk, or who is busy."""
+    if _code(failure) in _DAMAGE:
+        return True
     return isinstance(failure, sqlite3.OperationalError) and str(failure).startswith("no such ")
+
+
+def _code(failure: sqlite3.Error) -> int:
+    return getattr(failure, "sqlite_errorcode", 0) & 0xFF
 
 
 def _error_of(code: int, failure: sqlite3.Error) -> Error:

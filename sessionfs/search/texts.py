@@ -12,7 +12,7 @@ from sessionfs.errors import Denied
 from sessionfs.index import Index
 from sessionfs.index.database import Database, FileId
 from sessionfs.index.keeper import TRIES, unusable
-from sessionfs.index.sqlite import NoIndex
+from sessionfs.index.sqlite import NoIndex, is_damage
 from sessionfs.search.asking import Asked, Hit, find_hits, matches
 from sessionfs.search.fill import Progress, catch_up
 from sessionfs.search.schema import TEXT, TEXTS, WAITING
@@ -141,5 +141,7 @@ class Texts:
 def _guarded(connection: sqlite3.Connection, asked: Asked) -> Iterator[tuple[str, tuple[Any, ...]]]:
     try:
         yield from matches(connection, asked)
-    except sqlite3.DatabaseError as failure:
-        raise _Damaged from failure
+    except sqlite3.Error as failure:
+        if is_damage(failure):
+            raise _Damaged from failure
+        raise

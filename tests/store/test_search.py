@@ -5,12 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 import sessionfs
-from sessionfs.errors import Denied, InvalidInput, NotFound
+from sessionfs.errors import Conflict, Denied, DiskFault, InvalidInput, NoSpace, NotFound
 from sessionfs.index import keeper
 from sessionfs.query import parse_query
 from sessionfs.search import fill
@@ -265,6 +266,27 @@ def test_it_is_made_anew_when_it_is_gone_damaged_or_of_another_version(store):
     os.unlink(text_file(store))
     assert paths(store.search("well")) == ["a/report.txt"]
     assert store.index.standing().is_there  # nothing of this was taken for damage of the other index
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [(sqlite3.SQLITE_IOERR, DiskFault), (sqlite3.SQLITE_BUSY, Conflict), (sqlite3.SQLITE_FULL, NoSpace)],
+)
+def test_it_is_not_made_anew_for_what_is_no_damage_of_it(store, monkeypatch, code, error):
+    def fail(connection, asked):
+        failure = sqlite3.OperationalError("as it were")
+        failure.sqlite_errorcode = code
+        raise failure
+        yield
+
+    assert paths(store.search("sales")) == ["a/report.txt"]
+    before = text_file(store).stat().st_ino
+    with monkeypatch.context() as patch:
+        patch.setattr("sessionfs.search.texts.matches", fail)
+        with pytest.raises(error):
+            store.search("sales")
+    assert text_file(store).stat().st_ino == before
+    assert paths(store.search("sales")) == ["a/report.txt"]
 
 
 def test_a_log_that_was_cut_is_read_again(store):
