@@ -96,10 +96,12 @@ class Database:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Give a connection that reads one moment, for as long as the context lasts.
 
+        One in memory is for one thread at a time: what is done with it must not wait for others.
+
         Raises:
             NoIndex: There is none that can be used; the caller makes one.
         """
-        with translated():
+        with translated(), contextlib.nullcontext() if self.is_shared else self._lock:
             connection = self._take()
             try:
                 if self.path is None:

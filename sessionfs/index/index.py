@@ -110,14 +110,14 @@ class Index:
         raise unusable(self._database)
 
     def _read_all(self, query: Query, page: Page) -> Iterator[Any]:
+        if page.limit is not None or not self._database.is_shared:
+            yield from self._read(lambda connection: list(find.find(connection, query, page)))
+            return
         given = 0
         for _ in range(TRIES):
             try:
                 with self._database.reading() as connection:
-                    found = find.find(connection, query, page)
-                    if page.limit is not None or not self._database.is_shared:
-                        found = iter(list(found))
-                    for one in found:
+                    for one in find.find(connection, query, page):
                         given += 1
                         yield one
                     return

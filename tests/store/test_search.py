@@ -6,11 +6,14 @@ import multiprocessing
 import os
 import re
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import sessionfs
+from sessionfs import api
+from sessionfs.durable.read_only import ReadOnlyDisk
 from sessionfs.errors import Conflict, Denied, DiskFault, InvalidInput, NoSpace, NotFound
 from sessionfs.index import keeper
 from sessionfs.query import parse_query
@@ -18,6 +21,7 @@ from sessionfs.search import fill
 from sessionfs.search.blocks import Content
 from sessionfs.search.grep import How
 from sessionfs.search.pattern import Pattern, SlowPattern
+from sessionfs.store.store import Store
 
 
 @pytest.fixture
@@ -61,9 +65,9 @@ def test_grep_gives_lines_with_their_artifacts(store):
 
 
 def test_long_lines_are_given_few_at_a_time(store):
-    store.sessions["one"].artifacts.put("long", ("x" * 300_000 + "\n") * 20)
+    store.sessions["one"].artifacts.put("long", ("x" * 300_000 + "\n") * 8)
     given = [len(some.lines) for some in store.grep_contents(Pattern("x$"), How(), parse_query("name:long"))]
-    assert sum(given) == 20 and max(given) < 5
+    assert sum(given) == 8 and max(given) < 5
 
 
 def test_grep_looks_at_any_moment(store):
@@ -365,11 +369,22 @@ def test_what_another_process_took_in_first_is_found(store, monkeypatch):
     assert store.index.generation == generation
 
 
-def test_a_read_only_store_is_searched_from_the_cache(store, monkeypatch, tmp_path):
-    from sessionfs import api
-    from sessionfs.durable.read_only import ReadOnlyDisk
-    from sessionfs.store.store import Store
+def test_several_threads_search_an_index_in_memory(store, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    read_only = api.Store(Store(store.path, disk=ReadOnlyDisk()), background_sync=False)
+    for number in range(50):
+        store.sessions["one"].record("custom.x", {"said": f"well {number}"})
+    begun = iter(read_only.find())
+    next(begun)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: next(read_only.search("well")).session, range(24)))
+    assert set(found) == {"one"}
+    assert len(list(begun)) == 1
+    assert read_only.texts.standing().path is None
 
+
+def test_a_read_only_store_is_searched_from_the_cache(store, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     read_only = api.Store(Store(store.path, disk=ReadOnlyDisk()), background_sync=False)
     assert paths(read_only.search("well")) == ["a/report.txt"]
