@@ -82,9 +82,8 @@ def _write(call: Call, arguments: Arguments, subject: Subject, found: Found[Any]
         for one in found:
             call.out.raw(as_bytes(one))
     else:
-        records = [one.to_dict() for one in found]
         short, long = (_SHORT, _LONG) if subject is Subject.ARTIFACTS else (_SHORT_OF_SESSIONS, SESSION_COLUMNS)
-        call.out.table(long if arguments.flag("long") else short, records)
+        call.out.table(long if arguments.flag("long") else short, (one.to_dict() for one in found))
     if found.cursor is not None:
         call.say(f"sessionfs: find: there may be more; go on with --cursor {found.cursor}")
 

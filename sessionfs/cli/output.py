@@ -43,6 +43,9 @@ class Output:
 
     def document(self, value: Any) -> None:
         """Write *value* as a JSON document, indented on a terminal."""
+        self._write(self._as_json(value) + "\n")
+
+    def _as_json(self, value: Any) -> str:
         import json
 
         indent = 2 if self.is_terminal else None
@@ -50,22 +53,36 @@ class Output:
         try:
             text.encode(self._stream.encoding or "utf-8")
         except UnicodeEncodeError:
-            text = json.dumps(value, indent=indent)
-        self._write(text + "\n")
+            return json.dumps(value, indent=indent)
+        return text
 
-    def table(self, columns: Iterable[Column], records: list[dict[str, Any]]) -> None:
-        """Write *records*: as a JSON list, as an aligned table for people, or as lines."""
+    def table(self, columns: Iterable[Column], records: Iterable[dict[str, Any]]) -> None:
+        """Write *records*: as a JSON list, as an aligned table for people, or as lines.
+
+        On a terminal they are all known before the first is written; otherwise each is written as it comes.
+        """
         if self.as_json:
-            self.document(records)
+            self._list(records)
             return
         from sessionfs.cli import tables
 
         chosen = tuple(columns)
         if self.is_terminal:
-            self._write(tables.format_table(chosen, records, self.colour))
+            self._write(tables.format_table(chosen, list(records), self.colour))
         else:
             for record in records:
                 self.line(*(column.stable(record) for column in chosen))
+
+    def _list(self, records: Iterable[dict[str, Any]]) -> None:
+        """Write *records* as one JSON list; what fails before the first of them has written nothing."""
+        if self.is_terminal:
+            self.document(list(records))
+            return
+        before = "["
+        for record in records:
+            self._write(before + self._as_json(record))
+            before = ", "
+        self._write("]\n" if before == ", " else "[]\n")
 
     def details(self, record: dict[str, Any], show: Mapping[str, Callable[[Any], str]]) -> None:
         """Write one record: as a JSON object, or a line per field.

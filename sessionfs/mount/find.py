@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
+import msgspec
+
 from sessionfs.artifacts import text_of
 from sessionfs.artifacts.names import MAX_NAME_BYTES, encode
 from sessionfs.index import Index, IndexedArtifact
@@ -92,9 +94,30 @@ class FoundFolder(Folder):
         self._found_in, self._found_at = generation, now
 
 
+class _Needed(msgspec.Struct, frozen=True, gc=False):
+    """What a link needs of an artifact, of which there may be very many."""
+
+    key: int
+    session: str
+    path: str
+    oid: str | None
+    version: int
+    seq: int
+    is_live: bool
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return self.path.rpartition("/")[2]
+
+
+def _needed_of(one: IndexedArtifact) -> _Needed:
+    return _Needed(one.key, one.session, one.path, one.oid, one.version, one.seq, one.is_live)
+
+
 def link_targets(found: Iterable[IndexedArtifact]) -> dict[bytes, str]:
     """Return where the links to *found* lead, by their names, in the order in which it was found."""
-    waiting = list(found)
+    waiting = [_needed_of(one) for one in found]
     names: dict[int, str] = {}
     for form in (_plain, _with_session, _with_path):
         formed = {one.key: form(one) for one in waiting if one.key not in names}
@@ -106,15 +129,15 @@ def link_targets(found: Iterable[IndexedArtifact]) -> dict[bytes, str]:
     return {encode(names.get(one.key) or f"{one.session}~{one.key}"): _target(one) for one in waiting}
 
 
-def _plain(one: IndexedArtifact) -> str:
+def _plain(one: _Needed) -> str:
     return one.name if one.is_live else f"{one.name}~{one.version}"
 
 
-def _with_session(one: IndexedArtifact) -> str:
+def _with_session(one: _Needed) -> str:
     return f"{one.session}~{_plain(one)}"
 
 
-def _with_path(one: IndexedArtifact) -> str:
+def _with_path(one: _Needed) -> str:
     path = one.path.replace("/", "~")
     return f"{one.session}~{path}" if one.is_live else f"{one.session}~{path}~{one.version}~{one.seq}"
 
@@ -123,7 +146,7 @@ def _fits(name: str) -> bool:
     return len(encode(name)) <= MAX_NAME_BYTES
 
 
-def _target(one: IndexedArtifact) -> str:
+def _target(one: _Needed) -> str:
     if one.is_live or one.oid is None:
         return f"{_UP}sessions/{one.session}/artifacts/{one.path}"
     return f"{_UP}objects/{one.oid}"

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+
+import sessionfs
+from sessionfs.errors import Corrupt
+from sessionfs.index import Index
+from sessionfs.query import Page, parse_query
 
 
 @pytest.fixture
@@ -35,6 +42,29 @@ def test_long_lines_and_json(filled):
     assert set(found) >= set(filled.ok("artifact", "show", "q5", "large.csv", "--json").json)
     table = filled("find", "-l", terminal=True).out
     assert "UPDATED" in table and "2.0 KiB" in table
+
+
+@pytest.mark.parametrize("words", [[], ["-l"], ["--json"], ["-0"], ["--format", "{path}"]])
+def test_each_is_written_before_the_next_is_asked_for(filled, monkeypatch, words):
+    def find(self, query, page, *, progress):
+        yield next(several)
+        raise Corrupt("the second is damaged")
+
+    whole = filled("find", *words).raw
+    with sessionfs.open(filled.store) as store:
+        several = store.index.find(parse_query(""), Page())
+        monkeypatch.setattr(Index, "find", find)
+        result = filled("find", *words)
+    assert result.code == 6 and "damaged" in result.err
+    assert whole.startswith(result.raw) and b"totals.csv" in result.raw and b"large.csv" not in result.raw
+
+
+def test_json_is_one_list_however_many_there_are(filled):
+    for count in (0, 1, 3):
+        found = filled("find", "--json", "--limit", str(count))
+        assert len(found.json) == count
+        assert found.raw == json.dumps(found.json, ensure_ascii=False).encode() + b"\n"
+    assert filled("find", "--json", terminal=True).out == json.dumps(found.json, indent=2) + "\n"
 
 
 def test_raw_names_for_xargs_and_formats(filled):
