@@ -5,7 +5,8 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import IO, Any, BinaryIO, TypeVar
+from operator import attrgetter
+from typing import IO, Any, BinaryIO, ClassVar, TypeVar
 
 import msgspec
 
@@ -30,8 +31,39 @@ class BadContent(InvalidInput):
     """Content that an artifact cannot have."""
 
 
+JSON_VALUES: dict[str, Callable[[Any], Any]] = {
+    "path": lambda one: text_of(one.path),
+    "name": lambda one: text_of(one.name),
+    "kind": attrgetter("kind"),
+    "id": attrgetter("id"),
+    "oid": attrgetter("oid"),
+    "version": attrgetter("version"),
+    "type": attrgetter("type"),
+    "mime_type": attrgetter("mime_type"),
+    "description": attrgetter("description"),
+    "tags": lambda one: list(one.tags),
+    "metadata": attrgetter("metadata"),
+    "size": attrgetter("size"),
+    "stored_size": attrgetter("stored_size"),
+    "compression": attrgetter("compression"),
+    "created_at": lambda one: format_time(one.created_ns),
+    "updated_at": lambda one: format_time(one.updated_ns),
+    "mtime": lambda one: format_time(one.mtime_ns),
+    "created_by": attrgetter("created_by"),
+    "parent": attrgetter("parent"),
+    "mode": lambda one: f"{one.mode:04o}",
+    "uid": attrgetter("uid"),
+    "gid": attrgetter("gid"),
+    "links": attrgetter("links"),
+    "target": lambda one: None if one.target is None else text_of(one.target),
+}
+"""What an artifact's JSON has: how each field is made of it."""
+
+
 class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     """One artifact at one moment. Its content is that of this version, whatever happens to the path later."""
+
+    JSON: ClassVar[dict[str, Callable[[Any], Any]]] = JSON_VALUES
 
     path: str
     name: str
@@ -114,32 +146,7 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """Return it JSON-ready: names in text form, times as RFC 3339."""
-        return {
-            "path": text_of(self.path),
-            "name": text_of(self.name),
-            "kind": self.kind,
-            "id": self.id,
-            "oid": self.oid,
-            "version": self.version,
-            "type": self.type,
-            "mime_type": self.mime_type,
-            "description": self.description,
-            "tags": list(self.tags),
-            "metadata": self.metadata,
-            "size": self.size,
-            "stored_size": self.stored_size,
-            "compression": self.compression,
-            "created_at": format_time(self.created_ns),
-            "updated_at": format_time(self.updated_ns),
-            "mtime": format_time(self.mtime_ns),
-            "created_by": self.created_by,
-            "parent": self.parent,
-            "mode": f"{self.mode:04o}",
-            "uid": self.uid,
-            "gid": self.gid,
-            "links": self.links,
-            "target": None if self.target is None else text_of(self.target),
-        }
+        return {name: value_of(self) for name, value_of in self.JSON.items()}
 
     def __repr__(self) -> str:
         return f"<sessionfs.Artifact {self.path!r} version {self.version}>"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, Unpack
 
-from sessionfs.api.artifact import Artifact
+from sessionfs.api.artifact import JSON_VALUES, Artifact
 from sessionfs.store import store as domain
 
 if TYPE_CHECKING:
@@ -22,12 +23,14 @@ Row = TypeVar("Row")
 class FoundArtifact(Artifact, frozen=True, kw_only=True):
     """An artifact, and where it was found. Its content is that of this version, whatever happens to the path later."""
 
+    JSON: ClassVar[dict[str, Callable[[Any], Any]]] = {
+        "session": attrgetter("session"),
+        "is_live": attrgetter("is_live"),
+        **JSON_VALUES,
+    }
+
     session: str  # id of the session that has it
     is_live: bool  # it was there when it was found; otherwise it was there once
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it JSON-ready: names in text form, times as RFC 3339."""
-        return {"session": self.session, "is_live": self.is_live, **super().to_dict()}
 
     def __repr__(self) -> str:
         return f"<sessionfs.FoundArtifact {self.path!r} version {self.version} of {self.session!r}>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -15,6 +16,7 @@ from sessionfs.cli.spec import Option, Positional, Verb
 from sessionfs.cli.tables import Column, human_size, human_time
 from sessionfs.query import Query, Subject, parse_query
 from sessionfs.query.order import SORTS, make_page
+from sessionfs.sessions import SessionInfo
 
 _SHORT = (Column("session"), Column("path"))
 
@@ -32,6 +34,7 @@ _LONG = (
 _SHORT_OF_SESSIONS = (Column("id"),)
 
 _ESCAPES = {"\\t": "\t", "\\n": "\n", "\\0": "\0", "\\\\": "\\"}
+_ESCAPE = re.compile(r"\\[tn0\\]")
 
 
 def _find(call: Call, arguments: Arguments) -> None:
@@ -103,9 +106,7 @@ class _Format:
     """What ``--format`` says: text, and fields of what is found in braces."""
 
     def __init__(self, text: str, subject: Subject) -> None:
-        for escape, sign in _ESCAPES.items():
-            text = text.replace(escape, sign)
-        self._subject = subject
+        text = _ESCAPE.sub(lambda escape: _ESCAPES[escape[0]], text)
         try:
             self._parts = list(string.Formatter().parse(text))
         except ValueError as failure:
@@ -114,6 +115,10 @@ class _Format:
             raise UsageError(
                 "--format takes names of fields in braces, as in {session}/{path}, and nothing behind them"
             )
+        known = list(FoundArtifact.JSON) if subject is Subject.ARTIFACTS else SessionInfo.json_fields()
+        for _, field, _, _ in self._parts:
+            if field is not None and field.partition(".")[0] not in known:
+                raise UsageError(f"--format names {field!r}, which is no field; there are: {', '.join(known)}")
 
     def fill(self, found: Any) -> bytes:
         """Return the text for one that was found; names of artifacts are as they are."""
@@ -131,8 +136,6 @@ class _Format:
 def _value(record: dict[str, Any], field: str) -> Any:
     """Return the value of a field; dots lead into metadata."""
     name, *keys = field.split(".")
-    if name not in record:
-        raise UsageError(f"--format names {field!r}, which is no field; there are: {', '.join(record)}")
     value = record[name]
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None

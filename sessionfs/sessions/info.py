@@ -42,16 +42,21 @@ class SessionInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """Return it JSON-ready, times as RFC 3339."""
-        plain: dict[str, Any] = {}
-        for field in self.__struct_fields__:
-            value = getattr(self, field)
-            if field.endswith("_ns"):
-                plain[f"{field[:-3]}_at"] = None if value is None else format_time(value)
-            elif isinstance(value, Status):
-                plain[field] = value.value
-            else:
-                plain[field] = list(value) if isinstance(value, tuple) else value
-        return plain
+        values = (getattr(self, field) for field in self.__struct_fields__)
+        return dict(zip(self.json_fields(), map(_as_json, self.__struct_fields__, values), strict=True))
+
+    @classmethod
+    def json_fields(cls) -> list[str]:
+        """Return the names of what its JSON has."""
+        return [f"{field[:-3]}_at" if field.endswith("_ns") else field for field in cls.__struct_fields__]
+
+
+def _as_json(field: str, value: Any) -> Any:
+    if field.endswith("_ns"):
+        return None if value is None else format_time(value)
+    if isinstance(value, Status):
+        return value.value
+    return list(value) if isinstance(value, tuple) else value
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):

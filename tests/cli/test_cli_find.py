@@ -74,7 +74,15 @@ def test_raw_names_for_xargs_and_formats(filled):
     form = r"{session}:{path} {size} {metadata.n}\t{tags}"
     assert filled.ok("find", "tag:raw", "--format", form).lines == ["q4:totals.csv 7 3\traw", "q5:large.csv 2000 \traw"]
     assert filled.ok("find", "name:odd*", "--format", "{name}", "-0").raw == b"odd\tname\0"
+    assert filled.ok("find", "*.md", "--format", r"{path}\\t\t\\\n{size}").lines == ["notes/summary.md\\t\t\\", "14"]
     assert "which is no field; there are: session" in filled.fails(2, "find", "--format", "{nothing}")
+    for wrong in (
+        ["name:none", "--format", "{nothing}"],
+        ["--sessions", "name:none", "--format", "{path}"],
+        ["--format", "{}"],
+    ):
+        assert "which is no field" in filled.fails(2, "find", *wrong)
+    assert filled.ok("find", "--sessions", "--format", "{id} {created_at.x}{metadata}").lines == ["q4 {}", "q5 {}"]
     for wrong in ("{", "{path!r}", "{size:>3}"):
         assert "--format" in filled.fails(2, "find", "--format", wrong)
 
