@@ -315,9 +315,12 @@ def _is_text(column: str, texts: Iterable[str]) -> Sql:
 
 
 def _matches(column: str, glob: Glob) -> Sql:
-    if not glob.is_simple:
-        return Sql(f"sfs_matches({column}, ?, ?)", (bindable(glob.pattern), STYLES[glob.style, glob.folded]))
-    return Sql(_never_null(column, f"{column} GLOB ?"), (bindable(glob.pattern),))
+    exact = Sql(f"sfs_matches({column}, ?, ?)", (bindable(glob.pattern), STYLES[glob.style, glob.folded]))
+    if not glob.is_simple or "\0" in glob.pattern:
+        return exact
+    # SQLite's GLOB ends at NUL.
+    case = f"CASE WHEN instr({column}, char(0)) THEN {exact.text} ELSE {column} GLOB ? END"
+    return Sql(_never_null(column, case), (*exact.values, bindable(glob.pattern)))
 
 
 def _never_null(column: str, condition: str) -> str:

@@ -36,7 +36,6 @@ class Known(msgspec.Struct, kw_only=True):
     stored_size: int = 0
     state_count: int = 0
     damage: str | None = None
-    reason: str | None = None  # when it is another than the fields say
     event_count: int = 0
 
     @staticmethod
@@ -59,14 +58,14 @@ def read_known(database: sqlite3.Connection, session_id: str) -> Known | None:
     """Return what the index knows of a session."""
     database_row = database.execute(
         "SELECT key, id, seq, offset, chain, base, file_id, file_bytes, file_changed_ns, is_there, fork_of, "
-        "fields, artifact_count, size, stored_size, state_count, damage, reason, event_count "
+        "fields, artifact_count, size, stored_size, state_count, damage, event_count "
         "FROM sessions WHERE id = ?",
         (session_id,),
     ).fetchone()
     if database_row is None:
         return None
     key, found_id, seq, offset, chain, base, file_id, file_bytes, changed_ns, is_there, *rest = database_row
-    fork_of, fields, artifact_count, size, stored_size, state_count, damage, reason, event_count = rest
+    fork_of, fields, artifact_count, size, stored_size, state_count, damage, event_count = rest
     return Known(
         key=key,
         id=found_id,
@@ -80,7 +79,6 @@ def read_known(database: sqlite3.Connection, session_id: str) -> Known | None:
         stored_size=stored_size,
         state_count=state_count,
         damage=damage,
-        reason=reason,
         event_count=event_count,
     )
 

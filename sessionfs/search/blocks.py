@@ -95,7 +95,8 @@ class Content:
                 errors = "replace" if is_wide else "surrogateescape"
                 decoder = codecs.getincrementaldecoder(encoding or "utf-8")(errors)
                 mark = codecs.BOM_UTF8 if piece.startswith(codecs.BOM_UTF8) else b""
-                piece = piece[2 if is_wide else len(mark) :]
+                offset = 2 if is_wide else len(mark)
+                piece = piece[offset:]
             if not self._take_binary and not is_wide and (at := piece.find(b"\0")) >= 0:
                 self.binary_at = offset + at
                 yield decoder.decode(piece[:at], True)

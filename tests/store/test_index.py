@@ -577,3 +577,11 @@ def test_the_way_to_an_answer(store, text, way):
     explained = store.index.explain(parse_query(text), make_page(Subject.ARTIFACTS, limit=10))
     assert way in explained[0]
     assert not any(re.match("SCAN [at]", line) for line in explained), explained
+
+
+def test_a_text_with_nul_in_it_is_compared_to_its_end(store):
+    store.sessions["one"].artifacts.put("d", b"", description="ab\0cd")
+    for query in ("description:*cd", "description:ab*d", 'description:"ab?cd"', "CD"):
+        assert paths(store.find(query)) == ["d"]
+    for query in ("description:*b", "description:ab"):
+        assert paths(store.find(query)) == []

@@ -128,6 +128,9 @@ def test_what_is_no_text_is_searched_up_to_its_first_nul():
         Line(2, "two"),
     ]
     assert content.binary_at == 7
+    marked = Content([b"\xef\xbb\xbfab\0", b"c"])
+    assert list(search_lines(marked, Pattern("^ab"), Wanted(spans=False), Stopwatch(1))) == [Line(1, "ab")]
+    assert marked.binary_at == 5
     everything = Content([b"one\ntw", b"o\0three\n"], take_binary=True)
     (line,) = search_lines(everything, Pattern("three"), Wanted(), Stopwatch(1))
     assert line.number == 2 and everything.binary_at is None
