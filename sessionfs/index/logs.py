@@ -9,11 +9,10 @@ from typing import NamedTuple
 from sessionfs.durable import Disk
 from sessionfs.errors import from_os_error
 from sessionfs.index.sessions import FileState
-from sessionfs.log import CorruptLog, Position, Record, parse_linked
-from sessionfs.log.damage import UnreadableLog, is_damage
-from sessionfs.log.framing import FRAMING_LENGTH, written_chain
+from sessionfs.log import Position
+from sessionfs.log.appends import Batch, is_after, read_batch
+from sessionfs.log.damage import UnreadableLog
 from sessionfs.log.lines import opened
-from sessionfs.log.record import whole_count
 from sessionfs.store.store import Store
 
 _READ_BYTES = 1 << 20
@@ -76,14 +75,6 @@ def look_at(store: Store, session_id: str) -> FileState | None:
     return None if status is None else status[1:]
 
 
-class Batch(NamedTuple):
-    """Some records, and the place behind them; at the end perhaps what is wrong there."""
-
-    records: list[Record]
-    position: Position
-    damage: CorruptLog | None = None
-
-
 def read_on(disk: Disk, path: str, start: Position) -> Iterator[Batch]:
     """Yield the whole, linked records of a log from *start*, some at a time; whoever reads on takes no lock.
 
@@ -93,52 +84,14 @@ def read_on(disk: Disk, path: str, start: Position) -> Iterator[Batch]:
     """
     try:
         with opened(disk, path) as fd:
-            yield from _read_on(disk, fd, path, start)
+            position, end = start, disk.size(fd)
+            while (batch := read_batch(disk, fd, path, position, end=end, length=_READ_BYTES)).records:
+                yield batch
+                position = batch.position
+            if batch.damage is not None:
+                yield batch
     except UnreadableLog as failure:
         yield Batch([], start, failure)
-
-
-def _read_on(disk: Disk, fd: int, path: str, start: Position) -> Iterator[Batch]:
-    position, length = start, _READ_BYTES
-    size = disk.size(fd)
-    while position.offset < size:
-        data = disk.pread(fd, min(length, size - position.offset), position.offset)
-        records, reached = parse_linked(data, position)
-        whole = whole_count(records)
-        if whole < len(records):  # an append that is not here to its end
-            reached = _position_behind(data, position, records[:whole])
-            del records[whole:]
-        if records:
-            position = reached
-            yield Batch(records, position)
-        elif len(data) < length:
-            break  # nothing more that is whole
-        else:
-            length *= 2
-    if position.offset < size:
-        damage = _damage(disk, fd, path, position, size)
-        if damage is not None:
-            yield Batch([], position, damage)
-
-
-def _position_behind(data: bytes, start: Position, records: list[Record]) -> Position:
-    end = 0
-    for _ in records:
-        end = data.index(b"\n", end) + 1
-    if not records:
-        return start
-    last = records[-1]
-    return Position(last.seq + 1, start.offset + end, last.chain, last.base)
-
-
-def _damage(disk: Disk, fd: int, path: str, position: Position, size: int) -> CorruptLog | None:
-    """Return what is wrong behind *position*; None for what the next writer sets aside."""
-    data = disk.pread(fd, size - position.offset, position.offset)
-    records, reached = parse_linked(data, position)
-    if records and whole_count(records):
-        return None  # appended since
-    rest = data[reached.offset - position.offset :]
-    return CorruptLog(path, reached.seq, reached.offset) if is_damage(rest, reached.seq, reached.chain) else None
 
 
 def is_behind(disk: Disk, path: str, position: Position) -> bool:
@@ -150,7 +103,6 @@ def is_behind(disk: Disk, path: str, position: Position) -> bool:
     except (OSError, UnreadableLog):
         return False
     try:
-        line = disk.pread(fd, FRAMING_LENGTH + 1, position.offset - FRAMING_LENGTH - 1)
+        return is_after(disk, fd, position)
     finally:
         disk.close(fd)
-    return line.endswith(b"\n") and written_chain(line[:-1]) == position.chain

@@ -4,6 +4,8 @@
 ``record``   what a line says
 ``damage``   what stands behind the last good line
 ``lines``    reading lines
+``pages``    the same from any place, forwards or back
+``appends``  reading on from a known place: whole appends
 ``search``   finding a record by its number or time
 ``stretch``  the records between two places
 ``log``      the file: reading on, appending under the lock

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from sessionfs.durable import Disk
 from sessionfs.errors import NotFound, from_os_error
 from sessionfs.log.damage import CorruptLog, is_damage
-from sessionfs.log.framing import FRAMING_LENGTH, MAX_RECORD_BYTES, is_followed, is_linked, written_chain
+from sessionfs.log.framing import MAX_RECORD_BYTES, is_followed, is_linked, written_chain
 
 _READ_BYTES = 4 << 20
 # Most lines are short: a small read usually holds one, a large one always.
@@ -98,14 +98,6 @@ def newest_base(disk: Disk, fd: int) -> int:
             if base is not None and base.end() == len(line):
                 return int(base[1])
     return 0
-
-
-def is_linked_at(disk: Disk, fd: int, offset: int, chain: str) -> bool:
-    """Say whether the record before *offset* ends there and has *chain*: what was read up to there is so still."""
-    if offset == 0:
-        return True
-    line = disk.pread(fd, FRAMING_LENGTH + 1, offset - FRAMING_LENGTH - 1)
-    return line.endswith(b"\n") and written_chain(line[:-1]) == chain
 
 
 def last_line(disk: Disk, fd: int) -> bytes:

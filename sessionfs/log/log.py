@@ -20,9 +20,10 @@ from sessionfs.durable.again import write_log_again
 from sessionfs.durable.publish import make_directory, sync_name
 from sessionfs.errors import Conflict, ReadOnlyStore, from_os_error
 from sessionfs.locks import renew_in_children
+from sessionfs.log.appends import is_after
 from sessionfs.log.damage import CorruptLog, UnreadableLog, is_damage
 from sessionfs.log.framing import MAX_RECORD_BYTES
-from sessionfs.log.lines import NoSuchLog, is_linked_at, line_at, newest_base, read_lines
+from sessionfs.log.lines import NoSuchLog, line_at, newest_base, read_lines
 from sessionfs.log.record import (
     Body,
     Draft,
@@ -240,7 +241,7 @@ class Log:
             if not found:
                 break
             records += found
-        if not records and not is_linked_at(self._disk, fd, start.offset, start.chain):
+        if not records and not is_after(self._disk, fd, start):
             raise self._cut()
         self.damage = None
         whole = whole_count(records)

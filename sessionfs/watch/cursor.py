@@ -1,56 +1,73 @@
 """A place in one session's log, from which the records are read that come after it: each once, in order, verified.
 
 A cursor holds no descriptor between two reads, so that a thousand sessions can be followed in a process that may open a
-thousand files. What has the log's name may be another file when it is opened again: the session was deleted (then the
-rest of its log is in the trash), perhaps a new one was made under its id, or the file was replaced by a copy.
+thousand files. What has the log's name may be another log when it is opened again: the session was deleted (then the
+rest of its log is in the trash), and perhaps a new one was made under its id. So a log is known by what is in it, as
+each record's chain tells it from all others; the number of a file says nothing, as filesystems use it again.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from typing import NamedTuple
 
 from sessionfs.durable import Disk
 from sessionfs.errors import Conflict, from_os_error
-from sessionfs.log import CorruptLog, Position, Record, parse_linked
-from sessionfs.log.damage import is_damage
-from sessionfs.log.framing import FRAMING_LENGTH, written_chain
+from sessionfs.log import NoSuchLog, Position, Record
+from sessionfs.log.appends import is_after, read_batch
+from sessionfs.log.framing import written_chain
+from sessionfs.log.lines import line_at, opened
 from sessionfs.log.pages import Place
 from sessionfs.store.layout import Layout
 
-# What is read of one log before it is another's turn; holds any record whole.
+# What is read of one log before it is another's turn.
 _READ_BYTES = 256 << 10
+_ENDING_BYTES = 2 << 10  # of a log: holds the record of a deletion
 
-FileId = tuple[int, int]
-"""Device and inode."""
+_SEQ = re.compile(rb'\{"seq":(\d{1,18}),')
 
 
 class LogRewritten(Conflict):
     """Records that had been read are not in the log any more."""
 
 
+class Known(NamedTuple):
+    """A log as one may meet it again. Nothing of it is verified."""
+
+    first: str  # the chain of its first line
+    last: str  # that of its last one
+    last_seq: int  # the number of the last record; 0 when it does not end with a short one, as of a deletion
+
+
 class Cursor:
     """A place in the log of one session. Not thread-safe.
 
-    ``position`` is the place; ``file`` the file it is in.
+    ``position`` is the place; ``path`` where the log was when it was opened last; ``first`` the chain of its first
+    record.
     """
 
-    __slots__ = ("_disk", "_layout", "_path", "_seen", "file", "position", "session_id")
+    __slots__ = ("_disk", "_layout", "_seen", "first", "path", "position", "session_id")
 
-    def __init__(self, disk: Disk, layout: Layout, session_id: str, path: str, file: FileId) -> None:
+    def __init__(self, disk: Disk, layout: Layout, session_id: str, path: str, first: str) -> None:
         """Begin before the first record.
 
         Args:
             path: Of the log: where the session's log is, or in the trash.
-            file: Which file that is; see :func:`find_file`.
+            first: Which log that is; see :func:`look_at`.
         """
         self.session_id = session_id
         self.position = Position(0, 0, session_id, 0)
-        self.file = file
+        self.first = first
+        self.path = path
         self._disk = disk
         self._layout = layout
-        self._path = path
         self._seen: tuple[int, ...] | None = None  # what the file was when nothing was left to read
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether it was the log of the session when it was opened last, rather than in the trash."""
+        return self.path == self._layout.log(self.session_id)
 
     def seek(self, place: Place) -> bool:
         """Go on from *place*, which somebody has read up to; False when that was not in this log.
@@ -64,18 +81,18 @@ class Cursor:
             if fd is None:
                 return False
             try:
-                return _is_after(fd, self.position)
+                return is_after(self._disk, fd, self.position)
             finally:
                 self._disk.close(fd)
         except OSError as failure:
-            raise from_os_error(failure, f"read {self._path}") from failure
+            raise from_os_error(failure, f"read {self.path}") from failure
 
     def has_changed(self) -> bool:
         """Say whether the file is another one, or another length, than when it was read last. Costs 2 us."""
         return self._look() != self._seen
 
     def read(self) -> list[Record] | None:
-        """Return the next records, at most 256 KiB of them; none when there are no more now.
+        """Return the next records, 256 KiB of them or one append; none when there are no more now.
 
         Returns:
             None when the log has gone: it is nowhere, and there will be nothing more.
@@ -95,96 +112,98 @@ class Cursor:
             finally:
                 self._disk.close(fd)
         except OSError as failure:
-            raise from_os_error(failure, f"read {self._path}") from failure
+            raise from_os_error(failure, f"read {self.path}") from failure
         if records:
             self._seen = None  # there may be more
         return records
 
     def _read(self, fd: int) -> list[Record]:
-        position = self.position
-        size = os.fstat(fd).st_size
-        if size > position.offset:
-            data = os.pread(fd, min(_READ_BYTES, size - position.offset), position.offset)
-            records, self.position = parse_linked(data, position)
-            if records:
-                return records
-        self._explain(fd, size)
-        return []
-
-    def _explain(self, fd: int, size: int) -> None:
-        """Say why there is no next record: return when there is nothing or an incomplete one, and raise otherwise."""
-        position = self.position
-        if size < position.offset or not _is_after(fd, position):
-            raise LogRewritten(
-                f"{self._path} was cut back to before record {position.seq} and goes on differently; "
-                "what was read of it is no longer so: watch the session anew"
-            )
-        if size == position.offset:
-            return
-        rest = b"".join(_pieces(fd, position.offset, size))
-        # Read again: a writer may have put a record where an incomplete one had been while this was looking.
-        if is_damage(rest, position.seq, position.chain) and os.pread(fd, len(rest), position.offset) == rest:
-            raise CorruptLog(self._path, position.seq, position.offset)
+        size = self._disk.size(fd)
+        records, position, damage = read_batch(self._disk, fd, self.path, self.position, end=size, length=_READ_BYTES)
+        if not records:
+            if size < position.offset or not is_after(self._disk, fd, position):
+                raise LogRewritten(
+                    f"{self.path} was cut back to before record {position.seq} and goes on differently; "
+                    "what was read of it is no longer so: watch the session anew"
+                )
+            if damage is not None:
+                raise damage
+        self.position = position
+        return records
 
     def _look(self) -> tuple[int, ...]:
-        return self._disk.status_at(self._path) or ()
+        return self._disk.status_at(self.path) or ()
 
     # Which file
 
     def _open(self) -> int | None:
-        """Open the file that this place is in; None when it is nowhere."""
-        fd = _open(self._disk, self._path)
-        if fd is not None:
-            if self._is_mine(fd):
-                return fd
-            self._disk.close(fd)
-        for path in trashed_logs(self._layout, self.session_id):
-            if find_file(self._disk, path) == self.file:
-                self._path = path
-                return _open(self._disk, path)
+        """Open the log that this place is in; None when it is nowhere."""
+        in_place = self._layout.log(self.session_id)
+        fd = self._open_mine(self.path)
+        if fd is None and self.path != in_place:
+            fd = self._open_mine(in_place)
+        if fd is None:
+            paths = trashed_logs(self._disk, self._layout, self.session_id)
+            fd = next((fd for path in paths if (fd := self._open_mine(path)) is not None), None)
+        return fd
+
+    def _open_mine(self, path: str) -> int | None:
+        try:
+            fd = self._disk.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if self._is_mine(fd):
+            self.path = path
+            return fd
+        self._disk.close(fd)
         return None
 
     def _is_mine(self, fd: int) -> bool:
-        found = self._disk.identity(fd)
-        if found == self.file:
+        if self.position.offset and is_after(self._disk, fd, self.position):
             return True
-        if self.position.offset and _is_after(fd, self.position):
-            self.file = found  # the same history, elsewhere: a copy in its place, or repack has put it on a shelf
-            return True
-        return False
+        # Nothing of it has been read yet, or it was cut back.
+        line = line_at(self._disk, fd, 0)
+        return line is not None and written_chain(line) == self.first
 
 
-def trashed_logs(layout: Layout, session_id: str) -> list[str]:
-    """Return the paths of the logs of the deleted sessions that had this id, in the order of their deletion."""
+def look_at(disk: Disk, path: str) -> Known | None:
+    """Return which log is at *path*; None when there is none, or when it has no first record yet.
+
+    Raises:
+        Error: It cannot be read.
+    """
     try:
-        names = os.listdir(layout.trash)
+        with opened(disk, path) as fd:
+            first, size = line_at(disk, fd, 0), disk.size(fd)
+            ending = disk.pread(fd, _ENDING_BYTES, max(0, size - _ENDING_BYTES))
+    except NoSuchLog:
+        return None
+    if first is None:
+        return None
+    last = ending[:-1].rpartition(b"\n")[2]
+    seq = _SEQ.match(last)
+    return Known(written_chain(first), written_chain(last), 0 if seq is None else int(seq[1]))
+
+
+def trashed(disk: Disk, layout: Layout) -> list[str]:
+    """Return the names in the trash; none when the store has no trash, as a copy may have none.
+
+    Raises:
+        Error: It cannot be read.
+    """
+    try:
+        return disk.listdir(layout.trash)
     except FileNotFoundError:
         return []
-    return [f"{layout.trash}/{name}/log" for name in sorted(names) if name.startswith(f"{session_id}@")]
+    except OSError as failure:
+        raise from_os_error(failure, f"list {layout.trash}") from failure
 
 
-def find_file(disk: Disk, path: str) -> FileId | None:
-    """Return which file is at *path*; None when there is none."""
-    status = disk.status_at(path)
-    return None if status is None else status[:2]
+def trashed_logs(disk: Disk, layout: Layout, session_id: str) -> list[str]:
+    """Return the paths of the logs of the deleted sessions that had this id, in the order of their deletion.
 
-
-def _open(disk: Disk, path: str) -> int | None:
-    try:
-        return disk.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-
-
-def _pieces(fd: int, offset: int, end: int) -> Iterator[bytes]:
-    while offset < end and (piece := os.pread(fd, end - offset, offset)):
-        yield piece
-        offset += len(piece)
-
-
-def _is_after(fd: int, position: Position) -> bool:
-    """Say whether the record before *position* is in the file where it was."""
-    if position.offset == 0:
-        return True
-    line = os.pread(fd, FRAMING_LENGTH + 1, position.offset - FRAMING_LENGTH - 1)
-    return line.endswith(b"\n") and written_chain(line[:-1]) == position.chain
+    Raises:
+        Error: The trash cannot be read.
+    """
+    names = sorted(name for name in trashed(disk, layout) if name.startswith(f"{session_id}@"))
+    return [f"{layout.trash}/{name}/log" for name in names]

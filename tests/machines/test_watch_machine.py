@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import tempfile
 from collections import defaultdict
 
@@ -40,6 +41,8 @@ class Watching(RuleBasedStateMachine):
         }
         self.seen = defaultdict(list)
         self.named = {}
+        self.named_seen = defaultdict(list)
+        self.gone = defaultdict(list)  # by id, the chains of each log that was deleted for good
 
     def nothing(self):
         """Of what earlier examples have left, nothing."""
@@ -75,6 +78,22 @@ class Watching(RuleBasedStateMachine):
             if not self.torn(session):
                 log.write(tail)
 
+    @rule(session=sessions, count=st.integers(2, 4), data=st.data())
+    def tear_a_group(self, session, count, data):
+        """A writer is killed between two lines that it appends together."""
+        if self.torn(session):
+            return
+        other = self.other.session(session)
+        path = self.layout.log(session)
+        before = os.path.getsize(path)
+        with other.writing():
+            other.append_all([("custom.g", {"n": number}) for number in range(count)])
+        with open(path, "r+b") as log:
+            log.seek(before)
+            lines = log.readlines()
+            log.truncate(before + sum(map(len, lines[: data.draw(st.integers(1, count - 1))])))
+        self.other = Store(self.store.path)  # the killed one knows nothing
+
     def torn(self, session):
         path = self.layout.log(session)
         return os.path.getsize(path) != sum(map(len, read_lines(self.store.core.disk, path, session)))
@@ -90,6 +109,20 @@ class Watching(RuleBasedStateMachine):
     @rule(session=consumes(sessions))
     def delete(self, session):
         self.store.sessions.delete(session)
+
+    @rule()
+    def empty_the_trash(self):
+        """Numbers of files are used again; who has read all misses nothing."""
+        self.read_all()
+        for id in self.ids():
+            for path in self.trashed(id):
+                self.gone[id].append(self.chains(path, id))
+                shutil.rmtree(os.path.dirname(path))
+        self.read_all()
+        told = self.watches["told"]._logs
+        assert {id for id in told._ended if id.startswith(self.prefix)} <= {
+            id for id in self.ids() if os.path.exists(self.layout.session(id))
+        }
 
     # Watchers
 
@@ -132,35 +165,45 @@ class Watching(RuleBasedStateMachine):
     def ids(self):
         return [self.prefix + name for name in "ab"]
 
-    def paths(self, id):
+    def trashed(self, id):
         layout = self.layout
-        trashed = sorted(name for name in os.listdir(layout.trash) if name.startswith(f"{id}@"))
-        paths = [f"{layout.trash}/{name}/log" for name in trashed]
-        return [*paths, layout.log(id)] if os.path.exists(layout.log(id)) else paths
+        names = sorted(name for name in os.listdir(layout.trash) if name.startswith(f"{id}@"))
+        return [f"{layout.trash}/{name}/log" for name in names]
+
+    def paths(self, id):
+        path = self.layout.log(id)
+        return [*self.trashed(id), path] if os.path.exists(path) else self.trashed(id)
+
+    def written(self, id):
+        """The chains of each log that has had this id."""
+        return self.gone[id] + [self.chains(path, id) for path in self.paths(id)]
 
     def chains(self, path, id):
         return [line[-35:-3].decode() for line in read_lines(self.store.core.disk, path, id)]
 
     def incarnation(self, id):
-        return len(self.paths(id)) - 1
+        return len(self.gone[id]) + len(self.paths(id)) - 1
 
-    def teardown(self):
+    def read_all(self):
         for name, watch in self.watches.items():
             watch._logs.changed(None)  # the look that comes every few seconds
             while events := watch.read(0):
                 for event in events:
                     self.seen[name, event.session].append(event.chain)
+        for id, (watch, _) in self.named.items():
+            while events := watch.read(0):
+                self.named_seen[id] += [event.chain for event in events]
+
+    def teardown(self):
+        self.read_all()
+        for watch in [*self.watches.values(), *(watch for watch, _ in self.named.values())]:
             watch.close()
         for id in self.ids():
-            written = [chain for path in self.paths(id) for chain in self.chains(path, id)]
+            written = [chain for chains in self.written(id) for chain in chains]
             assert self.seen["told", id] == written
             assert self.seen["looking", id] == written
-        for id, (watch, number) in self.named.items():
-            seen = []
-            while events := watch.read(0):
-                seen += [event.chain for event in events]
-            watch.close()
-            assert seen == self.chains(self.paths(id)[number], id)
+        for id, (_, number) in self.named.items():
+            assert self.named_seen[id] == self.written(id)[number]
 
 
 TestWatching = Watching.TestCase

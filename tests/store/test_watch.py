@@ -133,6 +133,71 @@ def test_sessions_that_come_and_go_under_one_name(store: Store, poll: bool | Non
         assert take(watch, 9) == ["s:0", "s:1", "s:2"] * 3
 
 
+def test_a_number_of_a_file_that_is_used_again(store: Store, poll: bool | None, tmp_path: Path) -> None:
+    """As on ext4, once the trash is emptied."""
+    layout = store.core.layout
+    with store.watch(poll=poll) as watch:
+        place = store.sessions.create(id="a").delete()
+        assert take(watch, 2) == ["a:0", "a:1"]
+        other = sessionfs.open(tmp_path / "other", create=True, background_sync=False)
+        content = Path(other.sessions.create(id="b").core.log.path).read_bytes()
+        (Path(place) / "log").write_bytes(content)
+        os.rename(place, layout.session("b"))
+        sessionfs.open(store.path, background_sync=False).sessions["b"].record("custom.x")
+        assert take(watch, 2) == ["b:0", "b:1"]
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_session_that_comes_back_from_the_trash(store: Store, session: Session, before: bool) -> None:
+    """It goes on where it was deleted: the record of that is not in its log any more."""
+    session.record("custom.x")
+    if before:
+        session.delete()
+    with store.watch() as watch:
+        if not before:
+            session.delete()
+            assert take(watch, 1) == ["s:2"]
+        store.trash.restore("s")
+        assert [(event.id, event.type) for event in watch.read(WAIT_SECONDS)] == [("s:2", "session.recovered")]
+        store.sessions["s"].record("custom.y")
+        assert take(watch, 1) == ["s:3"]
+        store.sessions.delete("s")
+        assert take(watch, 1) == ["s:4"]
+        assert watch.read(0) == []
+
+
+def test_what_is_gone_for_good_is_forgotten(store: Store) -> None:
+    with store.watch() as watch:
+        for number in range(3):
+            store.sessions.create(id=f"s{number}").delete()
+        take(watch, 6)
+        store.trash.empty()
+        watch._logs.changed(None)
+        assert watch._logs._ended == {}
+
+
+@pytest.mark.parametrize("names", [None, ["s"]])
+def test_a_store_without_a_trash(store: Store, session: Session, names: list[str] | None) -> None:
+    """A copy may come without directories that are empty."""
+    os.rmdir(store.core.layout.trash)
+    with store.watch(sessions=names) as watch:
+        session.record("custom.x")
+        assert take(watch, 1) == ["s:1"]
+
+
+def test_an_append_that_never_came_to_be(store: Store, session: Session, poll: bool | None) -> None:
+    log = Path(session.core.log.path)
+    with store.watch(poll=poll) as watch:
+        with session.core.writing():
+            session.core.append_all([("custom.x", {"n": number}) for number in range(4)])
+        whole = log.read_bytes()
+        log.write_bytes(b"".join(whole.splitlines(keepends=True)[:3]))
+        assert watch.read(0) == []
+        other = sessionfs.open(store.path, background_sync=False).sessions["s"]
+        other.record("custom.y")
+        assert [(event.id, event.type) for event in watch.read(WAIT_SECONDS)] == [("s:1", "custom.y")]
+
+
 def test_closing_ends_who_waits(store: Store, session: Session, poll: bool | None) -> None:
     watch = store.watch(poll=poll)
     closing = soon(watch.close)
