@@ -157,8 +157,9 @@ class Store(Searching, Upkeep, Analysing, Copying, Exchanging):
             start: Begin with what is there: with the event of this number in each session, or of these numbers by
                 session (0 for those without one). So a watcher that was killed goes on after what it has seen.
             poll: Look every 40 ms instead of being told; by default only where the filesystem tells nobody.
-            on_error: Called with a session's id when its log cannot be read on, and the others are watched further; by
-                default that is raised, after the events before it.
+            on_error: Called with a session's id when its log cannot be read on, or with *text* when the data of an event
+                are lost; the others are watched further. By default that is raised, after the events before it, and
+                can be gone on after.
 
         Raises:
             NotFound: There is no such session.

@@ -130,18 +130,20 @@ class Logs:
             if self._follows_all or session_id in self._cursors:
                 self._waiting[session_id] = None
 
+    def is_followed(self, session_id: str) -> bool:
+        """Say whether there may be more records of a session: it has not been deleted."""
+        return session_id in self._cursors
+
     def read(self) -> Portion | None:
-        """Return the next portion; None when there is nothing now."""
-        while self._waiting:
-            session_id = next(iter(self._waiting))
-            del self._waiting[session_id]
-            try:
-                records = self._read(session_id)
-            except Error as failure:
-                return Portion(session_id, [], failure)
-            if records:
-                return Portion(session_id, records)
-        return None
+        """Return what is next in the log whose turn it is, perhaps nothing; None when no log has to be looked at."""
+        session_id = next(iter(self._waiting), None)
+        if session_id is None:
+            return None
+        del self._waiting[session_id]
+        try:
+            return Portion(session_id, self._read(session_id))
+        except Error as failure:
+            return Portion(session_id, [], failure)
 
     def _read(self, session_id: str) -> list[Record]:
         cursor = self._cursors.get(session_id) or self._find(session_id)

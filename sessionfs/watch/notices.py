@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from sessionfs.store.layout import Layout
@@ -33,9 +33,12 @@ class Notices(Protocol):
     def fd(self) -> int | None:
         """Readable when there is something to :meth:`read`; None when it never says so by itself."""
 
-    @property
-    def look_seconds(self) -> float | None:
-        """How often all logs are to be looked at besides; None for never."""
+    def look_seconds(self, is_followed: Callable[[str], bool]) -> float | None:
+        """Return how often all logs are to be looked at besides; None for never.
+
+        Args:
+            is_followed: Says of a session whether it has to be told of still.
+        """
 
     def read(self) -> Changed:
         """Return what has been told since the last call; never waits."""
@@ -62,8 +65,6 @@ def open_notices(layout: Layout, session_ids: Iterable[str] | None, *, poll: boo
 
 class Marks:
     """The marks in a store's ``changed/``: touched after each append, removed with their session."""
-
-    look_seconds = _SWEEP_SECONDS
 
     def __init__(self, directory: str) -> None:
         """Begin to watch.
@@ -105,6 +106,9 @@ class Marks:
                 return None
         return list(changed)
 
+    def look_seconds(self, is_followed: Callable[[str], bool]) -> float | None:
+        return _SWEEP_SECONDS
+
     def close(self) -> None:
         self._inotify.close()
 
@@ -114,9 +118,10 @@ class Marks:
 
 
 class Directories:
-    """The directories of some sessions: every write to one of their logs is told, whoever made it."""
+    """The directories of some sessions: every write to one of their logs is told, whoever made it.
 
-    look_seconds = None
+    A session that was put on a shelf has none: it is looked at until it is back in its place.
+    """
 
     def __init__(self, layout: Layout, session_ids: Iterable[str]) -> None:
         """Begin to watch.
@@ -133,8 +138,9 @@ class Directories:
         )
         self._inotify = Inotify()
         self._id_of: dict[int, str] = {}
+        self._untold: set[str] = set()  # sessions whose directories cannot be watched
         for session_id in session_ids:
-            self._id_of[self._inotify.add(layout.session(session_id), self._mask)] = session_id
+            self._add(session_id)
 
     @property
     def fd(self) -> int:
@@ -142,6 +148,10 @@ class Directories:
 
     def read(self) -> Changed:
         changed: dict[str, None] = {}
+        for untold in sorted(self._untold):
+            self._try(untold)
+            if untold not in self._untold:
+                changed[untold] = None
         for told in self._inotify.read():
             if told.is_overflow:
                 return None
@@ -152,6 +162,9 @@ class Directories:
                     self._follow(told.watch, session_id)
         return list(changed)
 
+    def look_seconds(self, is_followed: Callable[[str], bool]) -> float | None:
+        return POLLING_SECONDS if any(map(is_followed, self._untold)) else None
+
     def close(self) -> None:
         self._inotify.close()
 
@@ -159,17 +172,27 @@ class Directories:
         """Watch the directory that has the session's name now, if there is one: the other is in the trash, or gone."""
         del self._id_of[watch]
         self._inotify.remove(watch)
+        self._try(session_id)
+
+    def _try(self, session_id: str) -> None:
         try:
-            self._id_of[self._inotify.add(self._layout.session(session_id), self._mask)] = session_id
-        except FileNotFoundError:
-            return
+            self._add(session_id)
+        except OSError:  # there is none, or this user watches too much already
+            self._untold.add(session_id)
+        else:
+            self._untold.discard(session_id)
+
+    def _add(self, session_id: str) -> None:
+        self._id_of[self._inotify.add(self._layout.session(session_id), self._mask)] = session_id
 
 
 class Looking:
     """Nobody tells, so all logs are looked at."""
 
     fd = None
-    look_seconds = POLLING_SECONDS
+
+    def look_seconds(self, is_followed: Callable[[str], bool]) -> float | None:
+        return POLLING_SECONDS
 
     def read(self) -> Changed:
         return None

@@ -9,12 +9,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from sessionfs.errors import Error
 from sessionfs.log import Record
 from sessionfs.store.store import Store
-from sessionfs.watch.logs import Logs, Start
+from sessionfs.watch.logs import Logs, Portion, Start
 from sessionfs.watch.notices import open_notices
 from sessionfs.watch.waiting import wait, wait_as_task
 
@@ -30,8 +30,17 @@ _PAUSE_SECONDS = 0.005
 # So many are made at a time; the others stay in the logs.
 _AT_ONCE = 256
 
+# A turn ends after as many logs and records have been looked at, even if nothing came of them: 10 ms.
+_LOOKED_AT_ONCE = 2000
+
 # Looking at all logs takes at most this part of the time, however many there are.
 _LOOKING_PART = 0.25
+
+
+class _Failed(NamedTuple):
+    """Stands among what was made, where something could not be read or made."""
+
+    error: Error
 
 
 class Watch(Generic[Made]):
@@ -58,8 +67,9 @@ class Watch(Generic[Made]):
             session_ids: Of sessions that exist; None for all, also those to come.
             start: Give what is there already, too, from these records on.
             poll: Look instead of being told; by default where nobody tells. See :func:`open_notices`.
-            on_error: Called with a session's id when its log cannot be read on, and the others are watched further; by
-                default that is raised, after all that came before it.
+            on_error: Called with a session's id when its log cannot be read on, or what is given not be made of a
+                record; the others are watched further. By default that is raised, after all that came before it, and
+                can be gone on after.
 
         Raises:
             Error: The store cannot be read.
@@ -67,8 +77,7 @@ class Watch(Generic[Made]):
         chosen = None if session_ids is None else list(session_ids)
         self._make = make
         self._on_error = on_error
-        self._ready: deque[Made] = deque()
-        self._failure: Error | None = None
+        self._ready: deque[Made | _Failed] = deque()
         self._is_closed = False
         self._taking = threading.Lock()  # held by who takes, so that nothing is closed under them
         self._taken_at = 0.0
@@ -88,19 +97,20 @@ class Watch(Generic[Made]):
         """Return what has come, at least one; waits for it.
 
         Args:
-            timeout_seconds: None for ever.
+            timeout_seconds: None for ever; 0 for what is there now, however long it takes to look through that.
 
         Returns:
             Nothing when the time is over, or when it has ended.
 
         Raises:
-            Error: A log cannot be read on, and there is no ``on_error``.
+            Error: A log cannot be read on, or nothing be made of a record, and there is no ``on_error``.
         """
         with self._taking:
             for fd, seconds in self._waits(timeout_seconds):
                 wait(fd, seconds)
-            taken = list(self._ready)
-            self._ready.clear()
+            taken = [self._next()] if self._ready else []
+            while self._ready and not isinstance(self._ready[0], _Failed):
+                taken.append(self._next())
         self._let_go_if_closed()
         return taken
 
@@ -112,7 +122,7 @@ class Watch(Generic[Made]):
             for fd, seconds in self._waits(None):
                 wait(fd, seconds)
             if self._ready:
-                return self._ready.popleft()
+                return self._next()
         self._let_go_if_closed()
         raise StopIteration
 
@@ -126,14 +136,14 @@ class Watch(Generic[Made]):
             for fd, seconds in self._waits(None):
                 await wait_as_task(fd, seconds)
             if self._ready:
-                return self._ready.popleft()
+                return self._next()
         self._let_go_if_closed()
         raise StopAsyncIteration
 
     @property
     def has_ended(self) -> bool:
         """Whether nothing will come any more."""
-        return self._is_closed or (self._logs.is_over and self._failure is None)
+        return self._is_closed or (self._logs.is_over and not self._ready)
 
     # Ending
 
@@ -179,39 +189,66 @@ class Watch(Generic[Made]):
                 yield self._waking.closing_fd, pause
                 continue
             self._take(now)
-            if self._ready or self._logs.has_waiting or self.has_ended:
+            if self._ready or self.has_ended:
+                return
+            is_late = deadline is not None and deadline <= now
+            if self._logs.has_waiting and not (is_late and timeout_seconds):
+                yield self._waking.closing_fd, 0.0  # others get their turn
                 continue
-            if deadline is not None and deadline <= now:
+            if is_late:
                 return
             ends = [end for end in (deadline, self._look_at) if end is not None]
             yield self._waking.fd, max(0.0, min(ends) - now) if ends else None
 
     def _take(self, now: float) -> None:
-        """Make what can be read now ready; raise what is wrong once all before it has been taken."""
+        """Make what can be read now ready, in one turn."""
         if self._notices.fd is not None:
             self._logs.changed(self._notices.read())
+        if (self._look_at is None) is not (self._look_seconds() is None):
+            self._look_at = self._next_look(0.0)
         if self._look_at is not None and self._look_at <= now:
             self._logs.changed(None)
             self._look_at = self._next_look(time.monotonic() - now)
-        while self._failure is None and len(self._ready) < _AT_ONCE and (portion := self._logs.read()) is not None:
-            self._taken_at = now
-            for record in portion.records:
+        looked_at = 0
+        while (
+            len(self._ready) < _AT_ONCE and looked_at < _LOOKED_AT_ONCE and (portion := self._logs.read()) is not None
+        ):
+            looked_at += 1 + len(portion.records)
+            if portion.records:
+                self._taken_at = now
+            self._make_all(portion)
+
+    def _make_all(self, portion: Portion) -> None:
+        for record in portion.records:
+            try:
                 made = self._make(portion.session_id, record)
-                if made is not None:
-                    self._ready.append(made)
-            if portion.failure is None:
+            except Error as failure:
+                self._fail(portion.session_id, failure)
                 continue
-            if self._on_error is None:
-                self._failure = portion.failure
-            else:
-                self._on_error(portion.session_id, portion.failure)
-        if self._failure is not None and not self._ready:
-            failure, self._failure = self._failure, None
-            raise failure
+            if made is not None:
+                self._ready.append(made)
+        if portion.failure is not None:
+            self._fail(portion.session_id, portion.failure)
+
+    def _fail(self, session_id: str, failure: Error) -> None:
+        if self._on_error is None:
+            self._ready.append(_Failed(failure))
+        else:
+            self._on_error(session_id, failure)
+
+    def _next(self) -> Made:
+        """Take the next one; raises what stands in its place."""
+        made = self._ready.popleft()
+        if isinstance(made, _Failed):
+            raise made.error
+        return made
+
+    def _look_seconds(self) -> float | None:
+        return self._notices.look_seconds(self._logs.is_followed)
 
     def _next_look(self, took_seconds: float) -> float | None:
         """Return when all logs are to be looked at next, by the monotonic clock; None for never."""
-        every = self._notices.look_seconds
+        every = self._look_seconds()
         return None if every is None else time.monotonic() + max(every, took_seconds / _LOOKING_PART)
 
 

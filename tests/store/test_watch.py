@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
 import shutil
@@ -17,7 +18,9 @@ import trio
 import sessionfs
 from sessionfs import Event, Session, Store
 from sessionfs.errors import Corrupt, Error, NotFound
+from sessionfs.events.event import LostData
 from sessionfs.log import CorruptLog
+from sessionfs.retention.shelve import shelve
 from sessionfs.watch import LogRewritten, LostLog, Watch, notices
 from sessionfs.watch.notices import Directories, Looking, Marks
 
@@ -296,7 +299,92 @@ def test_tasks_take_turns_while_there_is_always_something(store: Store, session:
     assert turns > 1
 
 
+def test_what_is_left_out_keeps_nobody_waiting(store: Store, session: Session) -> None:
+    with session.core.writing():
+        for _ in range(10):
+            session.core.append_all([("custom.x", {})] * 1000)
+    wanted = f"s:{session.record('custom.y')}"
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        other = asyncio.create_task(count_turns())
+        with store.watch("custom.y", start=0) as watch:
+            assert await first_ones(watch, 1) == [wanted]
+        other.cancel()
+
+    asyncio.run(main())
+    assert turns > 5
+    with store.watch("custom.y", start=0) as watch:
+        assert [event.id for event in watch.read(0)] == [wanted]  # what is there, however far it is
+
+
 # What goes wrong
+
+
+def lose_data(session: Session) -> None:
+    """Record an event whose data lie in an object, and lose that."""
+    session.record("custom.large", {"text": "x" * 100_000})
+    oid = list(session.events())[-1].record.data_oid
+    assert oid is not None
+    for path in Path(session.store.core.layout.objects, oid[:2]).glob(f"{oid[2:]}*"):
+        path.unlink()
+
+
+def test_an_event_that_cannot_be_made_does_not_take_others_with_it(store: Store, session: Session) -> None:
+    session.record("custom.x", {"text": "one"})
+    lose_data(session)
+    session.record("custom.x", {"text": "one"})
+    told: list[str] = []
+    with store.watch(start=0, text="one", on_error=lambda id, failure: told.append(f"{id}: {failure}")) as watch:
+        assert take(watch, 2) == ["s:1", "s:3"]
+    assert len(told) == 1 and told[0].startswith("s: the data of event s:2 are lost")
+    with store.watch(start=0, text="one") as watch:
+        assert take(watch, 1) == ["s:1"]
+        with pytest.raises(LostData, match="s:2"):
+            watch.read(0)
+        assert take(watch, 1) == ["s:3"]
+
+
+def test_a_session_that_is_put_on_a_shelf(store: Store, session: Session) -> None:
+    """Its directory goes, so nobody tells: it is looked at."""
+    session.complete()
+    session.archive()
+    with store.watch(sessions=[session]) as watch:
+        assert watch.read(0) == [] and watch._look_at is None
+        assert shelve(store.core)
+        assert watch.read(0) == []
+        deleting = soon(lambda: sessionfs.open(store.path, background_sync=False).sessions.delete("s"))
+        assert take(watch, 1) == ["s:3"]
+        assert watch.has_ended
+        deleting.join()
+
+
+def test_a_session_whose_new_directory_cannot_be_watched(
+    store: Store, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with store.watch(sessions=["s"]) as watch:
+
+        def refuse(*_: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        place = session.core.log.path.rpartition("/")[0]
+        shutil.copytree(place, tmp_path / "copy")
+        monkeypatch.setattr("sessionfs.watch.inotify.Inotify.add", refuse)
+        shutil.rmtree(place)
+        os.rename(tmp_path / "copy", place)
+        assert watch.read(0) == []
+        recording = soon(lambda: sessionfs.open(store.path, background_sync=False).sessions["s"].record("custom.y"))
+        assert take(watch, 1) == ["s:1"]
+        recording.join()
+        monkeypatch.undo()
+        watch.read(0)
+        assert watch._next_look(0.0) is None  # told again
 
 
 def damage(session: Session) -> None:
@@ -383,7 +471,7 @@ def test_marks_that_were_removed_are_made_again(store: Store, session: Session) 
 
 def test_a_record_that_nobody_tells_of(store: Store, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its writer was killed before it touched the mark."""
-    monkeypatch.setattr(Marks, "look_seconds", 0.02)
+    monkeypatch.setattr(notices, "_SWEEP_SECONDS", 0.02)
     with store.watch() as watch:
         session.core.log._touch_mark = lambda: None  # type: ignore[method-assign]
         session.record("custom.x")
