@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from typing import TYPE_CHECKING
 
-from sessionfs.clock import format_time
 from sessionfs.errors import InvalidInput
 from sessionfs.events.event import Event
 from sessionfs.events.query import Query
-from sessionfs.events.reading import find_ends, read
+from sessionfs.events.reading import find_start, selecting
 
 if TYPE_CHECKING:
     from sessionfs.api.session import Session
@@ -25,6 +23,7 @@ def follow(session: Session, query: Query) -> Iterator[Event]:
 
     Raises:
         CannotFollow: The query has an end, a limit, or asks for the newest first.
+        NoSuchSession: There is none, when the first event is asked for.
         Corrupt: At a damaged record.
     """
     if query.end is not None or query.until_ns is not None or query.limit is not None or query.reverse:
@@ -33,21 +32,9 @@ def follow(session: Session, query: Query) -> Iterator[Event]:
 
 
 def _follow(session: Session, query: Query) -> Iterator[Event]:
+    from sessionfs.watch import Watch  # late: most programs watch nothing
+
     store = session.store
-    end = find_ends(store.core, [session.id]).get(session.id)
-    yield from read(store.core, session.id, query, end=end)
-    if end is None or end.damage is not None:
-        return
-    since = "" if query.since_ns is None else format_time(query.since_ns)
-    coming = store.watch(
-        *query.types,
-        sessions=[session],
-        start={session.id: end.place},
-        actor=query.actor,
-        correlation=query.correlation,
-        text=query.text,
-    )
-    with closing(coming):
-        for event in coming:
-            if event.seq >= query.start and event.time >= since:
-                yield event
+    start = find_start(store.core, session.id, query)
+    with Watch(store.core, [session.id], selecting(query, store.objects), start={session.id: start}) as watch:
+        yield from watch

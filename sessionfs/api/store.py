@@ -19,9 +19,8 @@ from sessionfs.durable import BackgroundSync
 from sessionfs.errors import Error, InvalidInput, NotFound
 from sessionfs.events.event import Event
 from sessionfs.events.query import Query
-from sessionfs.events.reading import read_all
+from sessionfs.events.reading import read_all, selecting
 from sessionfs.hooks import StoreHooks
-from sessionfs.log import Record
 from sessionfs.objects import ObjectDatabase
 from sessionfs.sessions import Filter, SessionInfo, Status, parse_status
 from sessionfs.store import store as domain
@@ -157,9 +156,9 @@ class Store(Searching, Upkeep, Analysing, Copying, Exchanging):
             start: Begin with what is there: with the event of this number in each session, or of these numbers by
                 session (0 for those without one). So a watcher that was killed goes on after what it has seen.
             poll: Look every 40 ms instead of being told; by default only where the filesystem tells nobody.
-            on_error: Called with a session's id when its log cannot be read on, or with *text* when the data of an event
-                are lost; the others are watched further. By default that is raised, after the events before it, and
-                can be gone on after.
+            on_error: Called with a session's id when its log cannot be read on, or, with *text*, when the data of an
+                event are lost; the others are watched further. By default that is raised, after the events before it,
+                and can be gone on after.
 
         Raises:
             NotFound: There is no such session.
@@ -167,13 +166,7 @@ class Store(Searching, Upkeep, Analysing, Copying, Exchanging):
         """
         from sessionfs.watch import Watch  # late: most programs watch nothing
 
-        accepts = Query(types=types, actor=actor, correlation=correlation, text=text).accepts()
-        objects = self.objects
-
-        def make(session_id: str, record: Record) -> Event | None:
-            event = Event(session_id, record, objects)
-            return event if accepts is None or accepts(event) else None
-
+        make = selecting(Query(types=types, actor=actor, correlation=correlation, text=text), self.objects)
         chosen = None if sessions is None else [self.core.session(_id_of(one)).id for one in sessions]
         return Watch(self.core, chosen, make, start=start, poll=poll, on_error=on_error)
 

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 
 from sessionfs.cli.call import Call
+from sessionfs.cli.exits import message_of
+from sessionfs.errors import Corrupt, Error
 from sessionfs.events.event import Event
 from sessionfs.events.summary import is_failure, summary
 from sessionfs.shown import human_time
 
 _COLOURS = {"error.occurred": "red", "session.failed": "red", "warning.raised": "yellow"}
+
+
+def say_of_session(call: Call, verb: str, session: str, failure: Error) -> None:
+    """Say what is wrong with a session, while others are gone on with."""
+    call.say(f"sessionfs: {verb}: session {session}: {message_of(failure)}")
+
+
+def each(call: Call, verb: str, events: Iterable[Event], do: Callable[[Event], None]) -> bool:
+    """Do something with each event; say of which the data are lost, and return whether none are."""
+    are_there = True
+    for event in events:
+        try:
+            do(event)
+        except Corrupt as failure:
+            say_of_session(call, verb, event.session, failure)
+            are_there = False
+    return are_there
 
 
 def write_event(call: Call, event: Event, *, indent: str = "") -> None:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sessionfs.api import SessionView
 from sessionfs.cli.arguments import Arguments, UsageError
 from sessionfs.cli.call import Call
-from sessionfs.cli.event_lines import write_event
-from sessionfs.cli.exits import message_of
+from sessionfs.cli.event_lines import each, say_of_session, write_event
+from sessionfs.cli.exits import EXIT_OF_KIND, YES
 from sessionfs.cli.spec import Option, Positional, Verb
-from sessionfs.clock import format_time, system_clock
-from sessionfs.errors import Corrupt, Error
+from sessionfs.clock import system_clock
+from sessionfs.errors import Corrupt
 from sessionfs.events.event import Event
 from sessionfs.events.query import Query
-from sessionfs.events.reading import find_ends, read, read_all
+from sessionfs.events.reading import find_ends, read, read_all, selecting
 from sessionfs.events.tree import trees
-from sessionfs.log import Record
 from sessionfs.travel.moment import Ago, AtTime, parse_moment
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _INDENT = "  "
 
 
-def _events(call: Call, arguments: Arguments) -> None:
+def _events(call: Call, arguments: Arguments) -> int:
     with call.open_store() as store:
         named = arguments.maybe("SESSION")
         reading = None if named is None else call.reading(store, named)
@@ -40,8 +40,9 @@ def _events(call: Call, arguments: Arguments) -> None:
             _write_trees(call, _found(store.core, session_id, query))
         elif call.out.as_json:
             call.out.document([event.to_dict() for event in _found(store.core, session_id, query)])
-        else:
-            _write(call, _found(store.core, session_id, query))
+        elif not _write(call, _found(store.core, session_id, query)):
+            return EXIT_OF_KIND[Corrupt]
+    return YES
 
 
 def _query(arguments: Arguments, session_id: str | None) -> Query:
@@ -92,9 +93,9 @@ def _found(store: Store, session_id: str | None, query: Query) -> Iterator[Event
     return read_all(store, query) if session_id is None else read(store, session_id, query)
 
 
-def _write(call: Call, events: Iterable[Event]) -> None:
-    for event in events:
-        write_event(call, event)
+def _write(call: Call, events: Iterable[Event]) -> bool:
+    """Write each as a line; whether that was possible with all."""
+    return each(call, "events", events, partial(write_event, call))
 
 
 def _write_trees(call: Call, events: Iterable[Event]) -> None:
@@ -114,26 +115,14 @@ def _follow(call: Call, store: Store, session_id: str | None, query: Query) -> N
     from sessionfs.watch import Watch
 
     chosen = None if session_id is None else [session_id]
-    ends = find_ends(store, chosen)
-    accepts = query.accepts()
-    since = "" if query.since_ns is None else format_time(query.since_ns)
-
-    def make(of: str, record: Record) -> Event | None:
-        if record.seq < query.start or record.time < since:
-            return None
-        event = Event(of, record, store.objects)
-        return event if accepts is None or accepts(event) else None
-
-    def say(of: str, failure: Error) -> None:
-        call.say(f"sessionfs: events: session {of}: {message_of(failure)}")
-
-    with Watch(store, chosen, make, start={of: end.place for of, end in ends.items()}, on_error=say) as watch:
+    # What is wrong at an end is said by the watch, which begins there.
+    ends = {of: end._replace(damage=None) for of, end in find_ends(store, chosen).items()}
+    say = partial(say_of_session, call, "events")
+    starts = {of: end.place for of, end in ends.items()}
+    with Watch(store, chosen, selecting(query, store.objects), start=starts, on_error=say) as watch:
         last_ones = replace(query, reverse=query.limit is not None)
-        try:
-            found = read_all(store, last_ones, ends=ends)
-            _write(call, reversed(list(found)) if last_ones.reverse else found)
-        except Corrupt as failure:
-            say(session_id or "", failure)
+        found = read_all(store, last_ones, ends=ends, on_error=say)
+        _write(call, reversed(list(found)) if last_ones.reverse else found)
         call.out.flush()
         while events := watch.read():
             _write(call, events)
@@ -175,6 +164,10 @@ VERBS = {
             ("events --correlation 4bf92f3577b34da6a3ce929d0e0e4736", "one piece of work, as a tree"),
             ("events @ -f -n 0", "what happens from now on"),
         ),
-        exits={2: "The request is malformed, or there is no such type.", 3: "There is no such session."},
+        exits={
+            2: "The request is malformed, or there is no such type.",
+            3: "There is no such session.",
+            6: "A log is damaged, or the data of an event are lost; the others are shown.",
+        },
     ),
 }

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sessionfs.cli.arguments import Arguments
 from sessionfs.cli.call import Call
 from sessionfs.cli.event_command import ended_with, event_environment
-from sessionfs.cli.event_lines import write_event
-from sessionfs.cli.exits import message_of
+from sessionfs.cli.event_lines import each, say_of_session, write_event
 from sessionfs.cli.spec import Option, Positional, Verb
-from sessionfs.errors import Error
 from sessionfs.events.event import Event
 
 if TYPE_CHECKING:
@@ -28,20 +27,13 @@ def _watch(call: Call, arguments: Arguments) -> None:
             sessions=named or None,
             start=arguments.number("from"),
             poll=True if arguments.flag("poll") else None,
-            on_error=lambda session, failure: _say(call, session, failure),
+            on_error=partial(say_of_session, call, "watch"),
         )
+        do = partial(write_event, call) if command is None else partial(_run, call, store, command)
         with watch:
             while events := watch.read():
-                for event in events:
-                    if command is None:
-                        write_event(call, event)
-                    else:
-                        _run(call, store, command, event)
+                each(call, "watch", events, do)
                 call.out.flush()
-
-
-def _say(call: Call, session: str, failure: Error) -> None:
-    call.say(f"sessionfs: watch: session {session}: {message_of(failure)}")
 
 
 def _run(call: Call, store: Store, command: str, event: Event) -> None:

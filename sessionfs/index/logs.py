@@ -10,7 +10,8 @@ from sessionfs.durable import Disk
 from sessionfs.errors import from_os_error
 from sessionfs.index.sessions import FileState
 from sessionfs.log import Position
-from sessionfs.log.appends import Batch, is_after, read_batch
+from sessionfs.log.appends import Batch, read_batch
+from sessionfs.log.appends import is_behind as is_behind
 from sessionfs.log.damage import UnreadableLog
 from sessionfs.log.lines import opened
 from sessionfs.store.store import Store
@@ -92,17 +93,3 @@ def read_on(disk: Disk, path: str, start: Position) -> Iterator[Batch]:
                 yield batch
     except UnreadableLog as failure:
         yield Batch([], start, failure)
-
-
-def is_behind(disk: Disk, path: str, position: Position) -> bool:
-    """Say whether the record before *position* is in the log where it was: then what was read of it is still so."""
-    if position.offset == 0:
-        return True
-    try:
-        fd = disk.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except (OSError, UnreadableLog):
-        return False
-    try:
-        return is_after(disk, fd, position)
-    finally:
-        disk.close(fd)

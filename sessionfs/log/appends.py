@@ -6,11 +6,13 @@ has cut it off, stops before its first record.
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 from sessionfs.durable import Disk
-from sessionfs.log.damage import CorruptLog, is_damage
+from sessionfs.log.damage import CorruptLog, UnreadableLog, is_damage
 from sessionfs.log.framing import FRAMING_LENGTH, written_chain
+from sessionfs.log.pages import Place
 from sessionfs.log.record import Position, Record, parse_linked, whole_count
 
 
@@ -44,8 +46,22 @@ def read_batch(disk: Disk, fd: int, path: str, start: Position, *, end: int, len
     return Batch([], start, _damage(disk, fd, path, start, end))
 
 
-def is_after(disk: Disk, fd: int, position: Position) -> bool:
-    """Say whether the record before *position* is in the file where it was: then what was read of it is still so."""
+def is_behind(disk: Disk, path: str, position: Position | Place) -> bool:
+    """Say whether the record before *position* is in the log where it was: then what was read of it is still so."""
+    if position.offset == 0:
+        return True
+    try:
+        fd = disk.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except (OSError, UnreadableLog):
+        return False
+    try:
+        return is_after(disk, fd, position)
+    finally:
+        disk.close(fd)
+
+
+def is_after(disk: Disk, fd: int, position: Position | Place) -> bool:
+    """Say the same of the file that *fd* is open on."""
     if position.offset == 0:
         return True
     line = disk.pread(fd, FRAMING_LENGTH + 1, position.offset - FRAMING_LENGTH - 1)

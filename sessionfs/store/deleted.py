@@ -1,4 +1,4 @@
-"""A session whose log says that it is deleted goes to the trash, under a name that says when."""
+"""A session whose log says that it is deleted goes to the trash, where those who were reading that log go on."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
+from sessionfs.durable import Disk
 from sessionfs.durable.publish import sync_name
 from sessionfs.errors import from_os_error
 from sessionfs.log.framing import written_type
 from sessionfs.log.lines import last_line
+from sessionfs.store.layout import Layout
 
 if TYPE_CHECKING:
     from sessionfs.store.store import Store
@@ -40,7 +42,7 @@ def move_to_trash(store: Store, session_id: str) -> str:
             disk.lock(fd, path)
             in_place = disk.status_at(path)
             if in_place is None or in_place[:2] != disk.identity(fd) or written_type(last_line(disk, fd)) != _TYPE:
-                return _place_of(store, session_id)
+                return _newest(store, session_id)
             disk.rename(layout.session(session_id), target)
         finally:
             disk.close(fd)
@@ -50,14 +52,37 @@ def move_to_trash(store: Store, session_id: str) -> str:
         for name in (target, layout.session(session_id)):
             sync_name(disk, store.unsynced, store.config.mode, name)
     except FileNotFoundError:
-        return _place_of(store, session_id)
+        return _newest(store, session_id)
     except OSError as failure:
         raise from_os_error(failure, f"move session {session_id} to the trash") from failure
     return target
 
 
-def _place_of(store: Store, session_id: str) -> str:
+def _newest(store: Store, session_id: str) -> str:
     """Return where the session of this id is that was moved to the trash last."""
-    trash = store.layout.trash
-    names = [name for name in store.disk.listdir(trash) if name.startswith(f"{session_id}@")]
-    return f"{trash}/{max(names)}" if names else trash
+    logs = trashed_logs(store.disk, store.layout, session_id)
+    return os.path.dirname(logs[-1]) if logs else store.layout.trash
+
+
+def trashed(disk: Disk, layout: Layout) -> list[str]:
+    """Return the names in the trash; none when the store has no trash, as a copy may have none.
+
+    Raises:
+        Error: It cannot be read.
+    """
+    try:
+        return disk.listdir(layout.trash)
+    except FileNotFoundError:
+        return []
+    except OSError as failure:
+        raise from_os_error(failure, f"list {layout.trash}") from failure
+
+
+def trashed_logs(disk: Disk, layout: Layout, session_id: str) -> list[str]:
+    """Return the paths of the logs of the deleted sessions that had this id, in the order of their deletion.
+
+    Raises:
+        Error: The trash cannot be read.
+    """
+    names = sorted(name for name in trashed(disk, layout) if name.startswith(f"{session_id}@"))
+    return [f"{layout.trash}/{name}/log" for name in names]

@@ -19,6 +19,7 @@ from sessionfs.log.appends import is_after, read_batch
 from sessionfs.log.framing import written_chain
 from sessionfs.log.lines import line_at, opened
 from sessionfs.log.pages import Place
+from sessionfs.store.deleted import trashed_logs
 from sessionfs.store.layout import Layout
 
 # What is read of one log before it is another's turn.
@@ -183,27 +184,3 @@ def look_at(disk: Disk, path: str) -> Known | None:
     last = ending[:-1].rpartition(b"\n")[2]
     seq = _SEQ.match(last)
     return Known(written_chain(first), written_chain(last), 0 if seq is None else int(seq[1]))
-
-
-def trashed(disk: Disk, layout: Layout) -> list[str]:
-    """Return the names in the trash; none when the store has no trash, as a copy may have none.
-
-    Raises:
-        Error: It cannot be read.
-    """
-    try:
-        return disk.listdir(layout.trash)
-    except FileNotFoundError:
-        return []
-    except OSError as failure:
-        raise from_os_error(failure, f"list {layout.trash}") from failure
-
-
-def trashed_logs(disk: Disk, layout: Layout, session_id: str) -> list[str]:
-    """Return the paths of the logs of the deleted sessions that had this id, in the order of their deletion.
-
-    Raises:
-        Error: The trash cannot be read.
-    """
-    names = sorted(name for name in trashed(disk, layout) if name.startswith(f"{session_id}@"))
-    return [f"{layout.trash}/{name}/log" for name in names]

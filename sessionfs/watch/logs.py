@@ -14,8 +14,9 @@ from sessionfs.durable import Disk
 from sessionfs.errors import Error, NotFound, from_os_error
 from sessionfs.log import NoSuchLog, Record
 from sessionfs.log.pages import Place, find_end
+from sessionfs.store.deleted import trashed, trashed_logs
 from sessionfs.store.layout import Layout
-from sessionfs.watch.cursor import Cursor, look_at, trashed, trashed_logs
+from sessionfs.watch.cursor import Cursor, look_at
 
 Start = int | Mapping[str, int | Place] | None
 """From which record on, of the sessions that are there: None for those to come; a number; numbers or places by

@@ -218,3 +218,35 @@ def test_following_shows_the_last_ones_and_then_what_comes(q4):
     finally:
         follower.kill()
         follower.communicate()
+
+
+@pytest.mark.parametrize("limit", [[], ["-n", "2000"]])
+def test_following_misses_nothing_when_the_session_is_deleted_meanwhile(q4, limit):
+    """What is written to the pipe waits for its reader, so most of it is not read yet."""
+    store = sessionfs.open(q4.store, background_sync=False)
+    core = store.sessions["q4"].core
+    for _ in range(3):
+        with core.writing():
+            core.append_all([("custom.x", {"text": "x" * 100})] * 1000)
+    environ = {**os.environ, **q4.env, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "sessionfs", "events", "--follow", *limit]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as follower:
+        lines = [follower.stdout.readline()]
+        store.sessions.delete("q4")
+        while "session.deleted" not in lines[-1]:
+            lines.append(follower.stdout.readline())
+        follower.kill()
+    seqs = [int(line.partition("\t")[0].removeprefix("q4:")) for line in lines]
+    assert seqs == list(range(seqs[0], seqs[-1] + 1)) and len(seqs) == (2001 if limit else seqs[-1] + 1)
+
+
+def test_an_event_whose_data_are_lost_does_not_take_others_with_it(q4):
+    q4.ok("record", "custom.large", "--data", json.dumps({"text": "x" * 100_000}))
+    q4.ok("record", "custom.x")
+    with sessionfs.open(q4.store, background_sync=False) as store:
+        oid = list(store.sessions["q4"].events())[1].record.data_oid
+    for path in Path(q4.store, "objects", oid[:2]).glob(f"{oid[2:]}*"):
+        path.unlink()
+    result = q4("events")
+    assert (result.code, types(result)) == (6, ["session.created", "custom.x"])
+    assert "session q4: the data of event q4:1 are lost" in result.err

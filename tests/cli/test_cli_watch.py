@@ -110,6 +110,19 @@ def test_watch_goes_on_beside_a_damaged_log(q4: Cli) -> None:
         assert code == -signal.SIGTERM and err.startswith("sessionfs: watch: session q4: ") and "record 1" in err
 
 
+@pytest.mark.parametrize("how", [[], ["--exec", 'echo "q4:$SESSIONFS_EVENT_SEQ"']])
+def test_watch_goes_on_after_an_event_whose_data_are_lost(q4: Cli, how: list[str]) -> None:
+    q4.ok("record", "custom.large", "--data", json.dumps({"text": "x" * 100_000}))
+    q4.ok("record", "custom.x")
+    (found,) = q4.store.glob("objects/*/*")
+    found.unlink()
+    with started(q4, "watch", "q4", "--from", "0", *how) as watching:
+        assert [line(watching).partition("\t")[0] for _ in range(2)] == ["q4:0", "q4:2"]
+        q4("session", "delete", "q4")
+        code, err = ended(watching)
+        assert code == 0 and err.startswith("sessionfs: watch: session q4: the data of event q4:1 are lost")
+
+
 def test_what_cannot_be_watched(q4: Cli) -> None:
     assert "no event has the type 'artifact.sotred'" in q4.fails(2, "watch", "--type", "artifact.sotred")
     assert "no session has the id" in q4.fails(3, "watch", "x")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import resource
+import shutil
 import threading
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 import sessionfs
 from sessionfs.errors import Corrupt, Denied, InvalidInput, NotFound
 from sessionfs.events import reading
+from sessionfs.events.event import LostData
 from sessionfs.events.query import Query
 from sessionfs.events.reading import read, read_all
 from sessionfs.events.whole import verify
@@ -214,6 +216,23 @@ def test_following_goes_on_with_what_happens_and_misses_nothing(store, session):
     assert [event.type for event in events] == ["custom.last"]
 
 
+@pytest.mark.parametrize("place", ["before", "at the start", "in the middle"])
+def test_following_goes_on_in_the_trash(store, session, place):
+    fill(session, 1_000, size=400)
+    whole = list(session.events(start=3))
+    events = session.events(start=3, follow=True)
+    begun = [next(events) for _ in range({"before": 0, "at the start": 1, "in the middle": 700}[place])]
+    if place == "before":
+        session.delete()
+        with pytest.raises(NotFound):
+            next(events)
+        return
+    session.delete()
+    store.sessions.create(id="s")
+    followed = begun + list(events)
+    assert followed[:-1] == whole and followed[-1].type == "session.deleted"
+
+
 @pytest.mark.parametrize("bad", [{"end": 5}, {"until": 0}, {"limit": 3}, {"reverse": True}])
 def test_what_ends_cannot_be_followed(session, bad):
     with pytest.raises(InvalidInput, match="follow"):
@@ -246,30 +265,55 @@ def test_more_sessions_than_descriptors(store):
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_a_session_that_is_deleted_meanwhile_ends_there(store, session):
+def test_a_session_that_is_deleted_meanwhile_is_read_to_its_end(store, session):
     other = store.sessions.create(id="other")
-    fill(session, 2_000, size=400)
+    fill(session, 1_000, size=400)
+    every = list(store.events())
     events = store.events()
-    for _ in range(10):
-        next(events)
+    begun = [next(events) for _ in range(10)]
     session.delete()
-    left = list(events)
-    assert {event.session for event in left if event.seq > 1_990} <= {"s"}
+    assert begun + list(events) == every
     assert list(store.events()) == list(other.events())
-    with pytest.raises(NotFound):
-        list(read(store.core, "s"))
 
 
-def test_a_log_that_is_replaced_meanwhile_is_not_taken_for_damaged(store, session):
-    fill(session, 2_000, size=400)
-    for query in (Query(), Query(reverse=True)):
+@pytest.mark.parametrize("query", [Query(), Query(start=1), Query(reverse=True)])
+def test_a_log_that_is_replaced_meanwhile_is_read_on_in_the_trash(store, session, query):
+    fill(session, 1_000, size=400)
+    whole = list(read(store.core, "s", query))
+    for count in (1, 2):
         events = read(store.core, "s", query)
-        next(events)
-        store.sessions.delete("s")
-        again = store.sessions.create(id="s")
-        fill(again, 2_000, size=300)
-        with pytest.raises(NotFound):
-            list(events)
+        assert [next(events) for _ in range(count)] == whole[:count]
+        place = store.sessions.delete("s")
+        fill(store.sessions.create(id="s"), 1_000, size=300)
+        if count == 1:
+            assert list(events) == whole[1:]
+            whole = list(read(store.core, "s", query))
+        else:
+            shutil.rmtree(place)
+            with pytest.raises(NotFound):
+                list(events)
+
+
+def lose_data(session):
+    """Record an event whose data lie in an object, and lose that."""
+    session.record("custom.large", {"text": "x" * 100_000})
+    oid = list(session.events())[-1].record.data_oid
+    for path in Path(session.store.core.layout.objects, oid[:2]).glob(f"{oid[2:]}*"):
+        path.unlink()
+
+
+def test_an_event_whose_data_are_lost_does_not_take_others_with_it(store, session):
+    session.record("custom.x", {"text": "one"})
+    lose_data(session)
+    session.record("custom.x", {"text": "one"})
+    store.sessions.create(id="other").record("custom.x", {"text": "one"})
+    found = read_all(store.core, Query(text="one"))
+    assert [next(found).id for _ in range(3)] == ["s:1", "s:3", "other:1"]
+    with pytest.raises(LostData, match="s:2"):
+        next(found)
+    told = []
+    found = read_all(store.core, Query(text="one"), on_error=lambda id, failure: told.append((id, type(failure))))
+    assert seqs(found) == [1, 3, 1] and told == [("s", LostData)]
 
 
 def test_damage_is_reported_after_what_is_good(store, session):
