@@ -189,7 +189,6 @@ class Store(Searching, Upkeep, Analysing, Copying, Exchanging):
         thread, self._sync_thread = self._sync_thread, None
         if thread is not None:
             thread.stop()
-        self.hooks.close()
         self.core.close()
 
     def __enter__(self) -> Store:

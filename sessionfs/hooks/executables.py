@@ -39,6 +39,11 @@ def is_enabled(path: str) -> bool:
     return stat.S_ISREG(mode) and os.access(path, os.X_OK)
 
 
+State = tuple[int, int, int]
+"""Device, inode and time of the last change of a directory, in nanoseconds."""
+
+_NONE: State = (0, 0, 0)  # there is none
+
 Listing = dict[Place, tuple[Executable, ...]]
 
 
@@ -47,55 +52,36 @@ class Executables:
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
-        self._fd: int | None = None
         self._found: Listing = {}
-        self._seen: list[tuple[str, int]] | None = None  # directories below, and when they had changed; None: look
-        self._changed_ns = 0
+        self._seen: list[tuple[str, State]] | None = None  # directories below, and what they were; None: look
+        self._state = _NONE
         self._lock = threading.Lock()
 
     def read(self) -> Listing:
         """Return the programs by place, enabled or not; the same object while nothing changed.
 
-        Costs one ``fstat`` when the directory holds no other directories.
+        Costs one ``stat`` when the directory holds no other directories: of its path, as another directory may have
+        been put there.
         """
-        fd = self._fd
-        if fd is not None and self._seen is not None:
-            try:
-                found = os.fstat(fd)
-            except OSError:
-                return self.read()  # closed by another thread just now
-            if found.st_mtime_ns == self._changed_ns and found.st_nlink and not (self._seen and self._is_stale()):
-                return self._found
+        state = _state_of(self._directory)
+        if self._seen is not None and state == self._state and not (self._seen and self._is_stale()):
+            return self._found
         with self._lock:
-            self._look(self._modified_ns())
+            self._look(_state_of(self._directory))
             return self._found
 
-    def _modified_ns(self) -> int:
-        """Return when the directory changed last; 0 when there is none."""
-        if self._fd is not None:
-            found = os.fstat(self._fd)
-            if found.st_nlink:
-                return found.st_mtime_ns
-            os.close(self._fd)  # it was removed; perhaps there is another one
-            self._fd = None
-        try:
-            self._fd = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError:
-            return 0
-        return os.fstat(self._fd).st_mtime_ns
-
     def _is_stale(self) -> bool:
-        return any(_modified_ns(path) != changed_ns for path, changed_ns in self._seen or ())
+        return any(_state_of(path) != state for path, state in self._seen or ())
 
-    def _look(self, changed_ns: int) -> None:
+    def _look(self, state: State) -> None:
         names = _names(self._directory)
-        seen: list[tuple[str, int]] = []
+        seen: list[tuple[str, State]] = []
         found: Listing = {}
         for name, place in PLACES.items() if names else ():
             hooks = [Executable(name, place, f"{self._directory}/{name}")] if name in names else []
             if name + SEVERAL in names:
                 several = f"{self._directory}/{name}{SEVERAL}"
-                seen.append((several, _modified_ns(several)))
+                seen.append((several, _state_of(several)))
                 hooks += [
                     Executable(f"{name}{SEVERAL}/{below}", place, f"{several}/{below}")
                     for below in sorted(_names(several))
@@ -103,21 +89,11 @@ class Executables:
                 ]
             if hooks:
                 found[place] = tuple(hooks)
-        newest_ns = max(changed_ns, *(below_ns for _, below_ns in seen)) if seen else changed_ns
-        self._changed_ns = changed_ns
+        newest_ns = max(changed_ns for _, _, changed_ns in (state, *(below for _, below in seen)))
+        self._state = state
         self._seen = seen if time.time_ns() - newest_ns > _SETTLED_NS else None
         if found != self._found:
             self._found = found
-
-    def close(self) -> None:
-        """Let go of the directory; the next use opens it again."""
-        with self._lock:
-            fd, self._fd = self._fd, None
-            if fd is not None:
-                os.close(fd)
-
-    def __del__(self) -> None:
-        self.close()
 
 
 def distrust(executable: Executable) -> str | None:
@@ -161,8 +137,9 @@ def _names(directory: str) -> set[str]:
         return set()
 
 
-def _modified_ns(path: str) -> int:
+def _state_of(path: str) -> State:
     try:
-        return os.stat(path).st_mtime_ns
+        found = os.stat(path)
     except OSError:
-        return 0
+        return _NONE
+    return found.st_dev, found.st_ino, found.st_mtime_ns

@@ -51,10 +51,6 @@ class StoreHooks(Registry):
         self._loading = threading.Lock()
         self._arranged: tuple[Listing, Table, Points] = ({}, {}, {})
 
-    def close(self) -> None:
-        """Let go of descriptors; it can go on being used."""
-        self._executables.close()
-
     def entry_points(self) -> dict[str, str | None]:
         """Return the names of the entry points of installed packages, with what is wrong with each, or None."""
         with self._loading:

@@ -13,4 +13,5 @@
 ``suspicion``  what a power cut has left: found, and taken away
 ``covering``   what a promise about a record includes of what others wrote
 ``aside``      where what is taken away is kept
+``deleted``    where the logs of deleted sessions are
 """

@@ -141,6 +141,28 @@ def test_several_in_the_order_of_their_names_after_the_single_one(place, session
     ]
 
 
+@pytest.mark.parametrize("how", ["renamed", "by a link"])
+def test_a_directory_that_is_put_in_the_place_of_the_hooks(place, session, how):
+    """As they are deployed: all at once. Its time may be any."""
+    hooks, new = place.path / "hooks", place.path / "hooks.new"
+    if how == "by a link":
+        hooks.rmdir()
+        (place.path / "hooks.old").mkdir()
+        hooks.symlink_to("hooks.old")
+    os.utime(hooks, ns=(0, 0))
+    session.state["x"] = 1  # what there is, is known from here on
+    place.hook("../hooks.new/pre-state-change", "exit 1")
+    os.utime(new, ns=(0, 0))
+    if how == "by a link":
+        (place.path / "link").symlink_to("hooks.new")
+        (place.path / "link").rename(hooks)
+    else:
+        hooks.rename(place.path / "hooks.old")
+        new.rename(hooks)
+    with pytest.raises(HookVeto):
+        session.state["x"] = 2
+
+
 def test_functions_and_executables_go_by_priority(place, session, tmp_path):
     log = tmp_path / "log"
     place.hook("pre-state-change", f"echo executable >>{log}")
