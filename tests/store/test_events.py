@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import resource
@@ -18,6 +19,7 @@ from sessionfs.events.event import LostData
 from sessionfs.events.query import Query
 from sessionfs.events.reading import read, read_all
 from sessionfs.events.whole import verify
+from sessionfs.locks import NoLocks
 from sessionfs.log import CorruptLog
 from sessionfs.store.store import Store
 
@@ -199,6 +201,37 @@ def test_what_an_append_left_half_written_is_not_read(store, session):
         fresh = Store(store.path)
         assert seqs(read(fresh, "s")) == seqs(read(fresh, "s", Query(reverse=True)))[::-1] == expected
         assert not verify(fresh, "s").is_whole
+
+
+@pytest.mark.parametrize("cut", ["within a line", "between two lines"])
+def test_a_log_that_is_being_written_is_whole(store, session, cut, monkeypatch):
+    """Its length is taken in the middle of an append; the writer has the lock meanwhile."""
+    with session.core.writing():
+        session.core.append_all([("custom.a", {}), ("custom.b", {})])
+    whole = log_of(store).read_bytes()
+    half = whole[:-10] if cut == "within a line" else b"".join(whole.splitlines(keepends=True)[:2])
+    log_of(store).write_bytes(half)
+    disk, lock = store.core.disk, store.core.disk.lock_shared
+
+    def when_it_is_written(fd, what):
+        log_of(store).write_bytes(whole)
+        lock(fd, what)
+
+    monkeypatch.setattr(disk, "lock_shared", when_it_is_written, raising=False)
+    found = verify(store.core, "s")
+    assert found.is_whole and found.count == 3
+
+
+@pytest.mark.parametrize("refused", [NoLocks("none here"), OSError(errno.EROFS, "Read-only file system")])
+def test_a_torn_log_is_verified_where_nothing_can_be_locked(store, session, refused, monkeypatch):
+    def refuse(fd, what):
+        raise refused
+
+    with open(log_of(store), "ab") as log:
+        log.write(b'{"seq":')
+    monkeypatch.setattr(store.core.disk, "lock_shared", refuse, raising=False)
+    found = verify(store.core, "s")
+    assert not found.is_whole and found.count == 1
 
 
 def test_following_goes_on_with_what_happens_and_misses_nothing(store, session):
