@@ -10,6 +10,7 @@ from sessionfs.cli.call import Call
 from sessionfs.cli.plumbing import Plumbing
 from sessionfs.cli.spec import SESSION, Option, Positional, Verb
 from sessionfs.cli.tables import Column
+from sessionfs.errors import Corrupt
 
 if TYPE_CHECKING:
     from sessionfs.log.pages import Place
@@ -34,17 +35,25 @@ def _verify(call: Call, arguments: Arguments) -> int:
 _COLUMNS = (Column("chain"), Column("count", right=True), Column("session"))
 
 
-def _heads(call: Call, arguments: Arguments) -> None:
+def _heads(call: Call, arguments: Arguments) -> int:
+    heads: dict[str, Place | None] = {}
+    damaged: dict[str, Corrupt] = {}
     with Plumbing(call) as plumbing:
         named = arguments.texts("SESSION")
-        ids = [plumbing.resolve_session(text) for text in named] if named else plumbing.session_ids()
-        heads = {session_id: _head(plumbing, session_id, must_be_there=bool(named)) for session_id in ids}
+        for session_id in [plumbing.resolve_session(text) for text in named] if named else plumbing.session_ids():
+            try:
+                heads[session_id] = _head(plumbing, session_id, must_be_there=bool(named))
+            except Corrupt as failure:
+                damaged[session_id] = failure
     rows = [
         {"chain": place.chain, "count": place.seq, "session": session_id}
         for session_id, place in heads.items()
         if place is not None
     ]
     call.out.table(_COLUMNS, rows)
+    for session_id, found in damaged.items():
+        call.say(f"sessionfs: log-head: session {session_id}: {exits.message_of(found)}")
+    return exits.EXIT_OF_KIND[Corrupt] if damaged else exits.YES
 
 
 def _head(plumbing: Plumbing, session_id: str, *, must_be_there: bool) -> Place | None:
@@ -90,6 +99,6 @@ VERBS = {
         "see verify-log.",
         positionals=(Positional("SESSION", "Sessions; all by default", count="*", complete="session"),),
         examples=(("log-head >heads", "notes the heads of all sessions"), ("log-head @", "of the current one")),
-        exits={3: "There is no such session.", 6: "A log is damaged at its end."},
+        exits={3: "There is no such session.", 6: "A log is damaged at its end; the heads of the others are printed."},
     ),
 }

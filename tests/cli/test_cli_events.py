@@ -194,7 +194,9 @@ def test_heads_are_noted_and_verified(q4):
     log.write_bytes(log.read_bytes().replace(b'"new":1', b'"new":2'))
     result = q4("verify-log", "q4", "--head", head)
     assert result.code == 1 and result.out.startswith("not whole\t1\t") and "record 1" in result.err
-    assert q4("log-head").code == 6
+    result = q4("log-head")
+    assert (result.code, result.out) == (6, "\t".join(heads[0]) + "\n")
+    assert result.err.startswith("sessionfs: log-head: session q4: ") and "record 1" in result.err
     assert q4("--json", "verify-log", "q4").json["whole"] is False
 
 
