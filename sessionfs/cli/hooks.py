@@ -108,7 +108,9 @@ def _switch(call: Call, arguments: Arguments, *, on: bool) -> None:
         call.out.document(changed)
 
 
-_HOOKS = Positional("HOOK", "An executable's path below hooks/, or an entry point's name", count="+")
+_HOOKS = Positional(
+    "HOOK", "The path of an executable below hooks/, or from templates/ on; or the name of an entry point", count="+"
+)
 _SWITCH_EXITS = {3: "There is no such hook.", 4: "It is not yours to change."}
 
 VERBS = {

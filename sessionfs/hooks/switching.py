@@ -10,6 +10,7 @@ from sessionfs.errors import from_os_error
 from sessionfs.hooks.entry_points import DISABLED_SUFFIX
 from sessionfs.hooks.executables import Executable
 from sessionfs.hooks.hooks import StoreHooks
+from sessionfs.hooks.of_session import IN_TEMPLATES
 from sessionfs.hooks.points import POST, PRE
 from sessionfs.hooks.registry import NoSuchHook
 
@@ -23,7 +24,8 @@ def switch(hooks: StoreHooks, name: str, *, on: bool) -> bool:
     An entry point is one for all the hooks it registers; processes that have loaded it go on as they are.
 
     Args:
-        name: An executable's path below ``hooks/``, or an entry point's name.
+        name: An executable's path below ``hooks/``, that of a session's own hook, from ``templates/`` on, or an entry
+            point's name.
 
     Returns:
         Whether it was otherwise before.
@@ -39,9 +41,10 @@ def switch(hooks: StoreHooks, name: str, *, on: bool) -> bool:
         for hook in at.chain(phase)
         if isinstance(hook, Executable)
     }
+    path = executables.get(name) or _in_templates(hooks, name)
     try:
-        if name in executables:
-            return _switch_executable(executables[name], on=on)
+        if path is not None:
+            return _switch_executable(path, on=on)
         if name in hooks.entry_points():
             return _switch_entry_point(f"{hooks.store.layout.hooks}/{name}{DISABLED_SUFFIX}", on=on)
     except OSError as failure:
@@ -50,6 +53,14 @@ def switch(hooks: StoreHooks, name: str, *, on: bool) -> bool:
     close = get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(known) or 'none'}"
     raise NoSuchHook(f"there is no executable and no entry point {name!r} in this store; {hint}")
+
+
+def _in_templates(hooks: StoreHooks, name: str) -> str | None:
+    """Return the path of the program that sessions call *name*; None when that is no file below ``templates/``."""
+    if not name.startswith(IN_TEMPLATES) or ".." in name.split("/"):
+        return None
+    path = f"{hooks.store.layout.templates}/{name[len(IN_TEMPLATES) :]}"
+    return path if os.path.isfile(path) else None
 
 
 def _switch_executable(path: str, *, on: bool) -> bool:

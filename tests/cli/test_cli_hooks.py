@@ -203,7 +203,17 @@ def test_enable_and_disable_set_the_permission_to_execute(q4, hook):
     q4.ok("state", "set", "@", "k", "2")
 
 
-@pytest.mark.parametrize("name", ["pre-state-chang", "../../etc/passwd", "pre-state-change.d", ""])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pre-state-chang",
+        "../../etc/passwd",
+        "pre-state-change.d",
+        "",
+        "templates/../hooks/pre-state-change",
+        "templates/none",
+    ],
+)
 def test_what_is_no_hook_cannot_be_switched(q4, hook, name):
     hook("pre-state-change")
     assert "pre-state-change" in q4.fails(3, "hooks", "disable", name)

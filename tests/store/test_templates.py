@@ -13,6 +13,7 @@ import sessionfs
 from sessionfs import api
 from sessionfs.durable import OsDisk
 from sessionfs.hooks import HookVeto
+from sessionfs.hooks.switching import switch
 from sessionfs.store import store as domain
 from sessionfs.templates import BadTemplate, writing
 from sessionfs.templates.content import LostFile, OutsideTemplate
@@ -303,8 +304,11 @@ def test_hooks_of_a_template_are_called_for_its_sessions_alone(store):
     assert Path(store.path, "noted").read_text() == "strict k\n"  # not of what it began with
     ran = [event.data["hook"] for event in session.events("hook.ran", limit=1)]
     assert ran == ["templates/strict/only-csv"]
-    (beside / "only-csv").chmod(0o644)  # disabled, as any hook
+    assert switch(store.hooks, ran[0], on=False)  # as any hook
     session.artifacts.put("a.txt", b"")
+    assert switch(store.hooks, ran[0], on=True)
+    with pytest.raises(HookVeto):
+        session.artifacts.put("a.txt", b"")
 
 
 def test_hooks_are_not_called_from_where_the_stores_owner_did_not_put_them(store):
