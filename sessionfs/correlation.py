@@ -29,8 +29,10 @@ _MAX_TRACE_LENGTH = 512
 
 _CAUSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}:(0|[1-9]\d{0,17}|b[0-9a-f]{16})")
 _BLOCK_ID = re.compile(r"b[0-9a-f]{16}")
-# https://www.w3.org/TR/trace-context/: a version above 00 may say more after the flags; ff is none.
-_TRACE = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-[\x21-\x7e]*)?")
+# https://www.w3.org/TR/trace-context/: a version above 00 may say more after the flags, which end at 55; ff is none.
+_TRACE = re.compile(
+    r"(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-[\x21-\x7e]*)?"
+)
 
 Named = tuple[int, ...]
 """How many inputs of a block, and of each one around it, have been named."""

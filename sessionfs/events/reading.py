@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
@@ -29,6 +30,7 @@ from sessionfs.store.session import NoSuchSession
 from sessionfs.store.store import Store
 
 _ANY = Query()
+_SEQ = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
 def read(store: Store, session_id: str, query: Query = _ANY, *, end: End | None = None) -> Iterator[Event]:
@@ -117,7 +119,7 @@ def find_ends(store: Store, session_ids: Iterable[str] | None = None) -> dict[st
 def find(store: Store, event_id: str) -> Event | None:
     """Return the event ``<session>:<seq>``; None when there is none, or its session has gone."""
     session_id, _, number = event_id.rpartition(":")
-    if not number.isdecimal():
+    if _SEQ.fullmatch(number) is None:
         return None
     wanted = Query(start=int(number), end=int(number) + 1)
     try:

@@ -6,16 +6,16 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from sessionfs.events.callers import DURATION, ERROR_MESSAGE, ERROR_TYPE, NAME_OF, WORKFLOW, WORKFLOW_STARTED
 from sessionfs.events.event import Event
 from sessionfs.shown import human_duration, human_size, printable
 
 _SHOWN_SIGNS = 100
-_ERROR_TYPE = "error.type"
 
 
 def is_failure(event: Event) -> bool:
     """Whether it says that something failed."""
-    return isinstance(event.data, dict) and _ERROR_TYPE in event.data
+    return isinstance(event.data, dict) and ERROR_TYPE in event.data
 
 
 def summary(event: Event) -> str:
@@ -63,11 +63,11 @@ def _state_changed(data: dict[str, Any]) -> str:
 def _block(name: str) -> Callable[[dict[str, Any]], str]:
     def words(data: dict[str, Any]) -> str:
         parts = [str(data.get(name))]
-        duration_ns = data.get("duration_ns")
+        duration_ns = data.get(DURATION)
         if isinstance(duration_ns, int):
             parts.append(human_duration(duration_ns))
-        if _ERROR_TYPE in data:
-            parts.append(f"failed: {data[_ERROR_TYPE]}: {data.get('error.message')}")
+        if ERROR_TYPE in data:
+            parts.append(f"failed: {data[ERROR_TYPE]}: {data.get(ERROR_MESSAGE)}")
         return ", ".join(parts)
 
     return words
@@ -83,10 +83,8 @@ _SUMMARIES: dict[str, Callable[[dict[str, Any]], str]] = {
     "artifact.deleted": lambda data: str(data.get("path")),
     "artifact.retrieved": lambda data: " ".join(filter(None, (data.get("path"), data.get("by")))),
     "state.changed": _state_changed,
-    "tool.invoked": _block("gen_ai.tool.name"),
-    "agent.executed": _block("gen_ai.agent.id"),
-    "workflow.started": _block("gen_ai.workflow.name"),
-    "workflow.completed": _block("gen_ai.workflow.name"),
+    **{type: _block(name) for type, name in NAME_OF.items()},
+    WORKFLOW_STARTED: _block(NAME_OF[WORKFLOW]),
     "error.occurred": lambda data: f"{data.get('code')}: {data.get('message')}",
     "warning.raised": lambda data: str(data.get("message")),
     **dict.fromkeys(

@@ -39,7 +39,7 @@ class Branch(msgspec.Struct, frozen=True):
 
 
 def trees(events: Iterable[Event]) -> list[Branch]:
-    """Return *events* as trees; an event whose cause is not among them is the root of one.
+    """Return *events* as trees; an event whose cause is not among them is the root of one, and the first of a ring.
 
     Args:
         events: In the order of their times.
@@ -47,12 +47,33 @@ def trees(events: Iterable[Event]) -> list[Branch]:
     branches = [Branch(event, []) for event in events]
     by_name = {branch.event.id: branch for branch in branches}
     by_name |= {name: branch for branch in branches if (name := _block_of(branch.event)) is not None}
+    place_of = {id(branch): place for place, branch in enumerate(branches)}
+    causes = [None if (cause := branch.event.cause) is None else by_name.get(cause) for branch in branches]
+    above = [None if cause is None else place_of[id(cause)] for cause in causes]
+    _cut_rings(above)
     roots: list[Branch] = []
-    for branch in branches:
-        cause = branch.event.cause
-        above = by_name.get(cause) if cause is not None else None
-        (roots if above is None or above is branch else above.effects).append(branch)
+    for branch, place in zip(branches, above, strict=True):
+        (roots if place is None else branches[place].effects).append(branch)
     return roots
+
+
+def _cut_rings(above: list[int | None]) -> None:
+    """Take from the first of each ring what is above it: callers name causes, and may name any.
+
+    Args:
+        above: By each place, the place of its cause.
+    """
+    seen: set[int] = set()
+    for start in range(len(above)):
+        path: dict[int, None] = {}
+        place: int | None = start
+        while place is not None and place not in seen and place not in path:
+            path[place] = None
+            place = above[place]
+        if place is not None and place in path:
+            names = list(path)
+            above[min(names[names.index(place) :])] = None
+        seen |= path.keys()
 
 
 def _block_of(event: Event) -> str | None:

@@ -41,7 +41,7 @@ TYPES = {
     "error.occurred": "something failed",
     "warning.raised": "something looks wrong",
     "hook.ran": "a hook was run",
-    "hook.skipped": "a hook was not run: its circuit breaker is open, or it is disabled",
+    "hook.skipped": "a hook was not run: its circuit breaker is open",
 }
 """Besides these there is any ``custom.*``."""
 

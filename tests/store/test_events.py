@@ -387,7 +387,7 @@ def test_data_that_are_lost_are_named(store, session):
 def test_one_event_is_found_by_its_id(store, session):
     fill(session, 100)
     assert reading.find(store.core, "s:57").data["n"] == 56
-    for missing in ("s:101", "other:0", "s:", "s:x", "../..:1", "", "s"):
+    for missing in ("s:101", "other:0", "s:", "s:x", "s:057", "s:" + "1" * 5000, "../..:1", "", "s"):
         assert reading.find(store.core, missing) is None
 
 

@@ -73,7 +73,8 @@ def test_what_is_no_cause_is_refused(cause):
 
 
 BAD_TRACES = [
-    "", "x", TRACE.upper(), TRACE[:-1], TRACE + "-more\n", "ff" + TRACE[2:], TRACE + "-" + "x" * 500, TRACE + "x",
+    "", "x", TRACE.upper(), TRACE[:-1], TRACE + "-more\n", TRACE + "-more", TRACE + "-", TRACE + "x",
+    "ff" + TRACE[2:], "01" + TRACE[2:] + "-" + "x" * 500,
     "00-" + "0" * 32 + "-00f067aa0ba902b7-01", "00-4bf92f3577b34da6a3ce929d0e0e4736-" + "0" * 16 + "-01", None,
 ]  # fmt: skip
 

@@ -109,6 +109,19 @@ def test_trees_of_causes():
     assert trees(events)[1].to_dict()["effects"][0]["effects"][0]["session"] == "t"
 
 
+def test_causes_that_form_a_ring_are_shown_from_the_first_on():
+    events = [
+        event(0, cause="s:2"),
+        event(1, cause="s:3"),
+        event(2, cause="s:3"),
+        event(3, cause="s:1"),
+        event(4, cause="s:1"),
+        event(5),
+    ]
+    found = [[(depth, each.seq) for depth, each in branch.walk()] for branch in trees(events)]
+    assert found == [[(0, 1), (1, 3), (2, 2), (3, 0), (1, 4)], [(0, 5)]]
+
+
 def test_a_chain_of_causes_may_be_longer_than_the_stack_is_deep():
     link = event().record
     deep = [
