@@ -21,6 +21,7 @@ from sessionfs.index.row import fit, row_of_node
 from sessionfs.index.schema import DIRECTORY, PRESENT
 from sessionfs.index.sessions import FileState, Known
 from sessionfs.log import NoSuchLog, Record, UnreadableDepth
+from sessionfs.log.appends import is_behind
 from sessionfs.sessions import Created
 from sessionfs.state import Changed
 from sessionfs.store import past
@@ -101,7 +102,7 @@ class Filler:
         """Say whether what was read of a log is still so: not if it is another one, or was repaired or written over."""
         has_grown = file[1] > known.file[1]
         path = self._store.layout.log(known.id)
-        return has_grown and known.damage is None and logs.is_behind(self._store.disk, path, known.position)
+        return has_grown and known.damage is None and is_behind(self._store.disk, path, known.position)
 
     def remove(self, session_id: str) -> None:
         """Forget a session."""

@@ -16,6 +16,7 @@ from sessionfs.index.database import Database, FileId
 from sessionfs.index.sessions import FileState
 from sessionfs.index.sqlite import NoIndex
 from sessionfs.log import Position
+from sessionfs.log.appends import is_behind
 from sessionfs.store.store import Store
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ class Keeper:
         """After another boot: forget what a power cut took from logs after the index had read it."""
         filler = self._filler(connection)
         for session_id, *place in connection.execute("SELECT id, seq, offset, chain, base FROM sessions").fetchall():
-            if not logs.is_behind(self._store.disk, self._store.layout.log(session_id), Position(*place)):
+            if not is_behind(self._store.disk, self._store.layout.log(session_id), Position(*place)):
                 for gone in filler.forget(session_id):
                     self._known.pop(gone, None)
         connection.execute("INSERT OR REPLACE INTO about VALUES ('boot', ?)", (_boot_id(),))

@@ -11,7 +11,6 @@ from sessionfs.errors import from_os_error
 from sessionfs.index.sessions import FileState
 from sessionfs.log import Position
 from sessionfs.log.appends import Batch, read_batch
-from sessionfs.log.appends import is_behind as is_behind
 from sessionfs.log.damage import UnreadableLog
 from sessionfs.log.lines import opened
 from sessionfs.store.store import Store

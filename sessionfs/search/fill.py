@@ -18,6 +18,7 @@ from sessionfs.index import Index, logs
 from sessionfs.index.database import Database
 from sessionfs.index.events import PREFIXES
 from sessionfs.log import NoSuchLog, Position, Record, UnreadableDepth
+from sessionfs.log.appends import is_behind
 from sessionfs.oid import ObjectId
 from sessionfs.search import documents
 from sessionfs.search.extract import extract
@@ -151,7 +152,7 @@ class _Filling:
 
     def _new_events(self, session: _Moved) -> Iterator[_Event]:
         path, start = self._store.layout.log(session.id), session.known
-        if start is None or not logs.is_behind(self._store.disk, path, start):
+        if start is None or not is_behind(self._store.disk, path, start):
             self._rewritten.append(session.id)
             start = Position(0, 0, session.id, 0)
         try:
