@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -28,6 +29,12 @@ settings.register_profile(
     "explore", max_examples=2000, stateful_step_count=50, phases=_SHRINKING, print_blob=True, **_COMMON
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+# A shell without job control has what it runs in the background ignore these, and so would all programs started here:
+# a test that interrupts one would wait for ever.
+for _number in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 START_NS = 1_795_214_641_000_000_000  # 2026-11-20T22:44:01Z
 
