@@ -23,7 +23,7 @@ _COMMON = {
     "suppress_health_check": list(HealthCheck),
 }
 _REPEATED = {"derandomize": True, **_COMMON}
-settings.register_profile("dev", max_examples=100, stateful_step_count=30, phases=_SHRINKING, **_REPEATED)
+settings.register_profile("dev", max_examples=50, stateful_step_count=30, phases=_SHRINKING, **_REPEATED)
 settings.register_profile("ci", max_examples=200, stateful_step_count=40, phases=_FINDING, **_REPEATED)
 settings.register_profile(
     "explore", max_examples=2000, stateful_step_count=50, phases=_SHRINKING, print_blob=True, **_COMMON

@@ -36,6 +36,8 @@ from sessionfs.ui.lines import Lines
 from sessionfs.ui.rows import Cell, Row
 from sessionfs.ui.table import PAGE_ROWS, Table
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 30
 LARGE, MIDDLE, SMALL = (160, 36), (100, 24), (80, 24)

@@ -11,6 +11,8 @@ import pytest
 
 import sessionfs
 
+pytestmark = pytest.mark.slow
+
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 TAGS = {
     "html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p", "dl", "div", "dt", "dd", "nav", "a",

@@ -200,6 +200,7 @@ def test_numbers_that_cannot_be(store):
     assert "18,446,744,073,709,551,614" in store.report()
 
 
+@pytest.mark.slow
 def test_ten_thousand_tools_with_hostile_names(store):
     session = store.sessions.create(id="s")
     for number in range(10_000):

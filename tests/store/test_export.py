@@ -68,6 +68,7 @@ def is_clean(store):
 # Out
 
 
+@pytest.mark.slow
 def test_a_real_tree_comes_back_the_same(store, tmp_path):
     """The Python standard library's packages, by way of the CLI's own verbs: put, export, import."""
     library = sysconfig.get_paths()["stdlib"]

@@ -331,6 +331,7 @@ def test_what_is_appended_may_be_as_long_as_it_likes(bare, base, stage):
     assert bare.objects().read(stored.oid) == NOISE + TEXT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seen", [True, False], ids=["same process", "another each time"])
 def test_many_appends_cost_less_than_two_and_a_half_times_what_they_append(bare, objects, stage, seen):
     numbers = random.Random(1)

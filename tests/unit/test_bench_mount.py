@@ -70,6 +70,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(work, "SHARED_FILES_COUNT", 20)
 
 
+@pytest.mark.slow
 def test_every_row_works_on_plain_files(scratch: Scratch, dropped: list[str], small: None):
     table = measure_table(
         {"plain": plain_files(scratch)}, ROWS, scratch, rounds=1, divisor=1000, progress=lambda text: None
