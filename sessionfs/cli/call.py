@@ -70,17 +70,33 @@ class Call:
         return other
 
     def store_path(self) -> str:
-        """Return where the store is: --store, $SESSIONFS_STORE, the nearest .sessionfs, the user's data directory."""
+        """Return where the store is: --store, $SESSIONFS_STORE, the nearest .sessionfs, the user's data directory.
+
+        Raises:
+            UsageError: --store is empty.
+            NoStore: None of these is a store.
+        """
         if self._store_option is not None:
-            return self.path(self._store_option)
+            return self._named_store(self._store_option)
         from sessionfs.store.layout import find_store
 
         return self.path(find_store(self.env, self._cwd or os.getcwd()))
 
     def new_store_path(self, directory: str | None) -> str:
-        """Return where ``init`` makes a store."""
-        chosen = directory or self._store_option or self.env.get("SESSIONFS_STORE") or ".sessionfs"
-        return os.path.abspath(self.path(chosen))
+        """Return where ``init`` makes a store: *directory*, --store, $SESSIONFS_STORE, .sessionfs here.
+
+        Raises:
+            UsageError: The directory's name is empty.
+        """
+        named = self._store_option if directory is None else directory
+        if named is None:
+            named = self.env.get("SESSIONFS_STORE") or ".sessionfs"
+        return os.path.abspath(self._named_store(named))
+
+    def _named_store(self, path: str) -> str:
+        if not path:  # a script's variable that is not set: nobody meant another store by that
+            raise UsageError("a store needs a directory; an empty name was given")
+        return self.path(path)
 
     def open_store(self, *, background_sync: bool = False) -> api.Store:
         """Open the store; closing it syncs once what the verb wrote.
@@ -102,10 +118,13 @@ class Call:
 
         Raises:
             UsageError: It names a moment: a verb that asks for a session changes it, or asks for what has no past.
+                Or it is empty, as of a script's variable that is not set: nobody meant the current session by that.
         """
+        if text == "":
+            raise UsageError("a session needs a name; an empty one was given; @ is the current one")
         if text is not None and is_moment(text):
             raise UsageError(f"{text!r} is a moment, which can be read and not changed; name the session alone")
-        return store.sessions.resolve(text or "@", current=self.env.get("SESSIONFS_SESSION") or None)
+        return store.sessions.resolve("@" if text is None else text, current=self.env.get("SESSIONFS_SESSION") or None)
 
     def reading(self, store: api.Store, text: str | None) -> api.Session | api.SessionView:
         """Return what *text* names for a verb that reads: a session, or with ``@{…}`` behind it a moment of one."""

@@ -56,6 +56,34 @@ def test_a_session_is_named_in_four_ways(q4):
     assert "no session has the id" in q4.fails(3, "session", "show", "x")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["session", "delete", ""],
+        ["session", "complete", ""],
+        ["artifact", "put", "", "f"],
+        ["state", "set", "", "k", "1"],
+        ["undo", "--session", ""],
+        ["prune", "", "--keep", "1"],
+        ["show", ""],
+        ["show", ":f"],
+        ["events", ""],
+        ["rev-parse", ""],
+        ["cat-log", ""],
+        ["pin", ""],
+    ],
+)
+def test_a_session_without_a_name_is_not_the_current_one(q4, words):
+    q4.write("f", b"1")
+    before = q4.ok("cat-log", "q4").raw
+    assert "a session needs a name; an empty one was given; @ is the current one" in q4.fails(2, *words)
+    assert q4.ok("cat-log", "q4").raw == before
+
+
+def test_a_moment_without_a_session_is_one_of_the_current_one(q4):
+    assert q4.ok("session", "show", "@{0}", "--json").json["id"] == "q4"
+
+
 def test_show_for_scripts_and_people(q4):
     lines = dict(line.split("\t") for line in q4.ok("session", "show").lines)
     assert set(lines) == FIELDS

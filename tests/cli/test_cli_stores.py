@@ -152,3 +152,9 @@ def test_an_unknown_verb_is_answered_with_the_nearest(bare):
     assert "there is no verb 'fskc' (did you mean fsck" in bare.fails(2, "fskc")
     assert bare.fails(2, "xyzzy") == "sessionfs: there is no verb 'xyzzy'; see: sessionfs --help\n"
     assert "there is no option --jsn; --json is close to it" in bare.fails(2, "--jsn", "status")
+
+
+@pytest.mark.parametrize("words", [["init", ""], ["--store", "", "init"], ["--store", "", "status"]])
+def test_a_store_without_a_name_is_not_another_one(bare, words):
+    assert "a store needs a directory; an empty name was given" in bare.fails(2, *words)
+    assert not bare.store.exists()
