@@ -94,7 +94,9 @@ class Artifacts(ArtifactsView):
     ) -> int:
         """Store the directory *source*, with all that is in it, at *path* ("" is the session's root).
 
-        Files, directories and symbolic links are kept, with modes and times; other kinds are refused.
+        Files, directories and symbolic links are kept, with modes and times; other kinds are refused, before anything
+        is stored. Each file is stored by itself, and all of them are one operation: what came before a failure stays,
+        and one undo takes it back.
 
         Args:
             progress: Called after each file with its path and size in bytes.
@@ -103,9 +105,11 @@ class Artifacts(ArtifactsView):
             How many artifacts were stored, directories left out.
 
         Raises:
-            OSError: Something cannot be read; what came before it is stored.
+            BadContent: There is something of another kind; nothing was stored.
+            OSError: Something cannot be read; what came before it is stored, as with all that :meth:`put` raises.
         """
         root = check_path(path) if path else ""
+        _check_kinds(os.fspath(source))
         with self._session.operation():
             return _TreeImport(self, attributes, progress).run(os.fspath(source), root)
 
@@ -277,23 +281,44 @@ class _TreeImport:
                 self._entry(entry, f"{path}/{entry.name}" if path else entry.name)
 
     def _entry(self, entry: os.DirEntry[str], path: str) -> None:
-        if entry.is_symlink():
+        kind = _kind_of(entry)
+        if kind == "directory":
+            self._directory(entry.path, path)
+            return
+        if kind == "symlink":
             known = self._artifacts.get(path)
             if known is not None and known.kind == "symlink":
                 self._artifacts.delete(path)
             mtime_ns = entry.stat(follow_symlinks=False).st_mtime_ns
             self._artifacts.make_symlink(path, os.readlink(entry.path), mtime_ns=mtime_ns)
             size = 0
-        elif entry.is_dir():
-            self._directory(entry.path, path)
-            return
-        elif entry.is_file():
-            size = self._artifacts.put_file(entry.path, path, **self._attributes).size
         else:
-            raise BadContent(f"{entry.path} is neither a file, a directory nor a symbolic link; leave it out")
+            size = self._artifacts.put_file(entry.path, path, **self._attributes).size
         self._count += 1
         if self._progress is not None:
             self._progress(path, size)
+
+
+def _check_kinds(source: str) -> None:
+    """Check that everything in the directory *source* can be stored.
+
+    Raises:
+        BadContent: There is something that cannot.
+    """
+    with os.scandir(source) as entries:
+        for entry in entries:
+            if _kind_of(entry) == "directory":
+                _check_kinds(entry.path)
+
+
+def _kind_of(entry: os.DirEntry[str]) -> str:
+    if entry.is_symlink():
+        return "symlink"
+    if entry.is_dir():
+        return "directory"
+    if entry.is_file():
+        return "file"
+    raise BadContent(f"{entry.path} is neither a file, a directory nor a symbolic link; leave it out")
 
 
 def _plain(attributes: dict[str, Any]) -> dict[str, Any]:

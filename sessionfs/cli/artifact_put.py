@@ -195,7 +195,8 @@ VERBS = {
         _put,
         about="Each file becomes an artifact under its own name, or the next version of the one that has it. A "
         "directory is stored with all that is in it; for '.' and the like, what is in it goes to the top of the "
-        "session. Prints version, size, oid and path of what was stored.",
+        "session. Each file is stored by itself, and all of them are one operation: what came before a failure stays, "
+        "and one undo takes it back. Prints version, size, oid and path of what was stored.",
         positionals=(
             SESSION,
             Positional("PATH", "Files and directories; - is standard input", count="+", complete="file"),
@@ -216,6 +217,7 @@ VERBS = {
             ("artifact put @ - --as log/build.txt", "stores what it reads from standard input"),
         ),
         exits={
+            2: "The request is malformed, or a directory holds what is neither file, directory nor symbolic link.",
             3: "The session or one of the paths is not here.",
             4: "The session is not active, or a file may not be read.",
             5: "A limit of config.toml is reached, the disk is full, or --if-match or --if-none-match is not met.",

@@ -203,3 +203,24 @@ def test_compare_and_swap(q4):
     message = q4.fails(2, "artifact", "put", "@", "f", "g", "--if-match", hash_bytes(b"2"))
     assert "single file" in message
     assert q4.ok("artifact", "cat", "@", "f").raw == b"2"
+
+
+def test_a_directory_with_something_that_cannot_be_stored_stores_nothing(q4):
+    q4.write("d/a", "1")
+    q4.write("d/z/last", "1")
+    os.mkfifo(q4.cwd / "d/z/pipe")
+    before = q4.ok("cat-log", "q4").raw
+    assert "d/z/pipe is neither a file" in q4.fails(2, "artifact", "put", "@", "d")
+    assert q4.ok("cat-log", "q4").raw == before
+
+
+def test_what_came_before_a_failure_stays_and_one_undo_takes_it_back(q4):
+    (q4.store / "config.toml").write_text("[limits]\nmax_artifacts_per_session = 3\n")
+    q4.write("kept", "0")
+    q4.ok("artifact", "put", "@", "kept")
+    for name in "abc":
+        q4.write(f"d/{name}", name)
+    assert "limits.max_artifacts_per_session is 3" in q4.fails(5, "artifact", "put", "@", "d")
+    assert paths(q4) == ["d/a", "d/b", "kept"]
+    assert q4("undo").code == 0
+    assert q4.ok("artifact", "list", "@").lines == ["kept"]
