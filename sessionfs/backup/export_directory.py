@@ -8,7 +8,7 @@ import shutil
 from typing import IO
 
 from sessionfs.artifacts.node import KINDS
-from sessionfs.backup.export_file import DestinationTaken, named, temporary_name
+from sessionfs.backup.export_file import DestinationTaken, named, open_private, temporary_name
 from sessionfs.backup.export_members import Content, Member
 from sessionfs.errors import Corrupt
 
@@ -69,7 +69,7 @@ class DirectoryTarget:
         elif member.kind == "symlink":
             os.symlink(member.target, place)
         elif content is not None:
-            with open(place, "xb", opener=_open_private) as file:
+            with open(place, "xb", opener=open_private) as file:
                 content(_Sparse(file))
                 file.truncate()
                 if file.tell() != member.size:
@@ -140,11 +140,6 @@ class _Sparse:
         else:
             self._file.write(data)
         return len(data)
-
-
-def _open_private(path: str, flags: int) -> int:
-    """Open a new file that nobody else can read before it has its own mode."""
-    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
 def _is_empty(path: str) -> bool:

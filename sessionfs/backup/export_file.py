@@ -8,6 +8,9 @@ import secrets
 
 from sessionfs.errors import Conflict
 
+# Of a name's bytes: with what is around them they fit where names are encrypted and have at most 143 (eCryptfs), too.
+_SHOWN_BYTES = 60
+
 
 class DestinationTaken(Conflict):
     """Something is where the result would go."""
@@ -61,6 +64,17 @@ def named(failure: OSError, path: str) -> OSError:
     return OSError(failure.errno, failure.strerror, path)
 
 
+def open_private(path: str, flags: int) -> int:
+    """Open a new file that nobody else can read before it has its own mode."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+
+
 def temporary_name(name: str) -> str:
-    """Return what *name* is called until it is whole: hidden, and plainly a part."""
-    return f".{name[:60]}.{secrets.token_hex(6)}.part"
+    """Return what *name* is called until it is whole: hidden, and plainly a part; where *name* fits, so does this."""
+    return f".{cut_name(name, _SHOWN_BYTES)}.{secrets.token_hex(6)}.part"
+
+
+def cut_name(name: str, max_bytes: int) -> str:
+    """Return *name*, or as many of its characters as *max_bytes* hold: what a directory limits are bytes."""
+    raw = os.fsencode(name)
+    return name if len(raw) <= max_bytes else raw[:max_bytes].decode("utf-8", "ignore")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 
+from sessionfs.artifacts.names import MAX_NAME_BYTES
+from sessionfs.backup.export_file import cut_name
 from sessionfs.durable import Disk
 from sessionfs.errors import Conflict, InvalidInput, NotFound, from_os_error
 from sessionfs.store.identity import identity_of, read_identity, write_identity
 from sessionfs.store.layout import is_store
 from sessionfs.store.store import Store
+
+_UNFINISHED = ".unfinished"
 
 
 class OtherStore(Conflict):
@@ -85,17 +89,22 @@ def check_free(path: str) -> None:
 
     Raises:
         NotEmpty: There is something.
+        Error: Nothing can be there.
     """
     try:
-        if os.path.lexists(path) and (not os.path.isdir(path) or os.listdir(path)):
+        os.lstat(path)  # not lexists, for which a name that is too long is one that is free
+        if not os.path.isdir(path) or os.listdir(path):
             raise NotEmpty(f"{path} is there already, and not empty; name a new directory")
+    except FileNotFoundError:
+        return
     except OSError as failure:
         raise from_os_error(failure, f"look at {path}") from failure
 
 
 def beside(path: str) -> str:
     """Return where what is to be the store at *path* is made."""
-    return f"{path}.unfinished"
+    above, name = os.path.split(path)
+    return os.path.join(above, cut_name(name, MAX_NAME_BYTES - len(_UNFINISHED)) + _UNFINISHED)
 
 
 def put_in_place(disk: Disk, path: str) -> None:

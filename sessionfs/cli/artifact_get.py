@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import tempfile
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from sessionfs.backup.export_file import named, open_private, temporary_name
 from sessionfs.cli import exits
 from sessionfs.cli.arguments import Arguments, UsageError
 from sessionfs.cli.artifact_list import tree_path
@@ -108,16 +108,22 @@ class _Copying:
     def _file(self, artifact: Artifact, place: str) -> None:
         # Under another name until it is whole and its hash has been checked: what was there stays until then.
         directory, name = os.path.split(place)
-        fd, temporary = tempfile.mkstemp(prefix=f".{name[:100]}.", dir=directory)
         try:
-            with open(fd, "wb") as file:
+            self._write(artifact, os.path.join(directory, temporary_name(name)), place)
+        except OSError as failure:
+            raise named(failure, place) from None
+
+    def _write(self, artifact: Artifact, temporary: str, place: str) -> None:
+        with open(temporary, "xb", opener=open_private) as file:
+            try:
                 artifact.copy_to(self._progress.writing(file))
-                os.fchmod(fd, artifact.mode)
-            os.utime(temporary, ns=(artifact.mtime_ns, artifact.mtime_ns))
-            os.replace(temporary, place)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+                os.fchmod(file.fileno(), artifact.mode)
+                file.flush()
+                os.utime(file.fileno(), ns=(artifact.mtime_ns, artifact.mtime_ns))
+                os.replace(temporary, place)
+            except BaseException:
+                os.unlink(temporary)
+                raise
 
     def _check_free(self, place: str) -> None:
         if os.path.lexists(place) and (not self._force or (os.path.isdir(place) and not os.path.islink(place))):

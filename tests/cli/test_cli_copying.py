@@ -146,3 +146,9 @@ def test_another_session_of_the_same_id_is_not_taken_for_the_one_there(runs, mon
 def test_places_on_other_machines_are_told_from_paths():
     assert all(map(is_remote, ("host:path", "me@host:/p", "host::module/p", "rsync://host/p")))
     assert not any(map(is_remote, ("path", "./a:b", "/a:b", "dir/a:b")))
+
+
+def test_a_clone_can_have_a_name_as_long_as_any(q4):
+    q4.ok("clone", str(q4.store), "a" * 255)
+    assert os.listdir(q4.cwd) == ["a" * 255]
+    assert "File name too long" in q4.fails(2, "clone", str(q4.store), "a" * 256)

@@ -85,3 +85,11 @@ def test_bundles(q4, tmp_path):
     said = q4.fails(3, "bundle", "unbundle", "new.bundle", SESSIONFS_STORE=str(tmp_path / "third"))
     assert "needs q4 up to record 1" in said
     assert "nobody" in q4.fails(3, "bundle", "create", "x", "nobody")
+
+
+def test_results_can_have_names_as_long_as_any(q4):
+    characters = "😀" * 63
+    q4.ok("export", "@", characters)
+    q4.ok("export", "@", f"{characters[:60]}.tar")
+    q4.ok("bundle", "create", f"{characters[:61]}.b", "@")
+    assert len(os.listdir(q4.cwd)) == 3

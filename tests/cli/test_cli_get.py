@@ -165,3 +165,21 @@ def test_a_damaged_object_is_never_given_out_as_a_file(tree):
     assert result.code == 6 and f"object {oid} is damaged" in result.err
     path.unlink()
     assert f"object {oid} is missing" in tree.fails(6, "artifact", "cat", "@", "t/a.txt")
+
+
+def test_what_has_a_long_name_comes_out_again(q4):
+    for name in ("東" * 85, "a" * 255):
+        q4.write(f"in/{name}", "1")
+    q4.ok("artifact", "put", "@", "in")
+    q4.ok("artifact", "get", "@", "in", "all")
+    assert sorted(os.listdir(q4.cwd / "all")) == sorted(os.listdir(q4.cwd / "in"))
+
+
+def test_a_place_where_nothing_can_be_is_named_as_it_was_asked_for(q4):
+    q4.write("a", "1")
+    q4.ok("artifact", "put", "@", "a")
+    assert f"{q4.cwd}/none/x: No such file" in q4.fails(3, "artifact", "get", "@", "a", "none/x")
+    assert f"{q4.cwd}/a/x: Not a directory" in q4.fails(3, "artifact", "get", "@", "a", "a/x")
+    long = "b" * 256
+    assert f"{q4.cwd}/{long}: File name too long" in q4.fails(2, "artifact", "get", "@", "a", long)
+    assert os.listdir(q4.cwd) == ["a"]
