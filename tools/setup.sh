@@ -2,6 +2,9 @@
 # Sets up what tools/run and tools/test need; sourced by both, from the repository's root.
 # It looks before it acts, so that a second run has nothing to do.
 
+# Where Debian puts mkfs.*; the PATH of who is not root lacks it, and so does one that su has kept.
+PATH=$PATH:/usr/sbin:/sbin
+
 # What `time` prints after a step.
 TIMEFORMAT='    %1R s'
 

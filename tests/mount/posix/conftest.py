@@ -14,6 +14,8 @@ from rows import Place
 
 _HERE = os.path.dirname(__file__)
 
+os.environ["PATH"] += ":/usr/sbin:/sbin"  # mkfs is there, and the PATH that su keeps lacks it
+
 _IMAGE_BYTES = 2 << 30  # sparse
 _MEMORY = "/dev/shm"
 
