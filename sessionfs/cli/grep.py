@@ -17,6 +17,7 @@ from sessionfs.search.lines import Wanted
 from sessionfs.search.pattern import DEFAULT_SECONDS, Pattern
 
 _SHORTEST_SECONDS = 0.01
+_LONGEST_SECONDS = 86_400.0
 
 
 def _grep(call: Call, arguments: Arguments) -> int:
@@ -78,11 +79,12 @@ def _seconds(arguments: Arguments) -> float:
     from sessionfs.store.config import parse_duration
 
     try:
-        return max(
-            parse_duration(float(text) if text.replace(".", "", 1).isdecimal() else text) / 1e9, _SHORTEST_SECONDS
-        )
+        seconds = parse_duration(float(text) if text.replace(".", "", 1).isdecimal() else text) / 1e9
     except ValueError as failure:
         raise UsageError(f"--time-limit: {failure}") from failure
+    if seconds > _LONGEST_SECONDS:
+        raise UsageError(f"--time-limit: {text} is more than a day, which is as long as a pattern may take")
+    return max(seconds, _SHORTEST_SECONDS)
 
 
 def _writer(call: Call, arguments: Arguments, wanted: Wanted) -> Callable[[MatchedContent | None], None]:

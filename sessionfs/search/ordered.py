@@ -89,6 +89,7 @@ def each_in_order(
 
     Raises:
         Exception: What *work* raised, after the results before it.
+        KeyboardInterrupt: At once; work that has begun may go on for a while, and nobody is told what it finds.
     """
 
     def run(item: Item, channel: _Channel[Result]) -> None:
@@ -105,19 +106,24 @@ def each_in_order(
 
     waiting: deque[_Channel[Result]] = deque()
     coming = iter(items)
-    with ThreadPoolExecutor(workers, thread_name_prefix="sessionfs-search") as pool:
-        try:
-            while True:
-                while len(waiting) < 2 * workers and (item := next(coming, None)) is not None:
-                    channel: _Channel[Result] = _Channel(length)
-                    pool.submit(run, item, channel)
-                    waiting.append(channel)
-                if not waiting:
-                    return
-                yield from waiting[0].results()
-                waiting.popleft()
-        finally:
-            if stopped is not None:
-                stopped.set()
-            for channel in waiting:
-                channel.stop()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="sessionfs-search")
+    wait = True
+    try:
+        while True:
+            while len(waiting) < 2 * workers and (item := next(coming, None)) is not None:
+                channel: _Channel[Result] = _Channel(length)
+                pool.submit(run, item, channel)
+                waiting.append(channel)
+            if not waiting:
+                return
+            yield from waiting[0].results()
+            waiting.popleft()
+    except KeyboardInterrupt:
+        wait = False  # a search in one text cannot be stopped before its time is over
+        raise
+    finally:
+        if stopped is not None:
+            stopped.set()
+        for channel in waiting:
+            channel.stop()
+        pool.shutdown(wait=wait, cancel_futures=True)

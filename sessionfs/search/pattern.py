@@ -27,6 +27,10 @@ MAX_SPANS = 10_000
 _SHOWN_LENGTH = 80
 # Below so many characters, letting other threads run costs more than it gives.
 _CONCURRENT_LENGTH = 4096
+# Unless that takes longer than this: nobody would hear of an interrupt meanwhile.
+_ALONE_SECONDS = 0.1
+# The regex package counts in a number that much larger ones overflow.
+_LONGEST_SECONDS = 3600.0
 
 
 class BadPattern(InvalidInput):
@@ -76,11 +80,14 @@ class Stopwatch:
         Raises:
             TimeoutError: The time is over.
         """
+        concurrent = len(text) > _CONCURRENT_LENGTH
         while True:
             begun = time.monotonic()
+            timeout = min(max(self._left, 0.0), _LONGEST_SECONDS if concurrent else _ALONE_SECONDS)
             try:
-                return call(text, start, timeout=max(self._left, 0.0), concurrent=len(text) > _CONCURRENT_LENGTH)
+                return call(text, start, timeout=timeout, concurrent=concurrent)
             except TimeoutError:
+                concurrent = True
                 # What it counts is the processor time of the whole process, in which other threads search too.
                 if self._left <= time.monotonic() - begun:
                     raise

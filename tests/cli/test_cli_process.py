@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -193,3 +194,24 @@ def test_plumbing_imports_nothing_that_is_slow(q4, verb):
     assert code == "0", done
     slow = {"argparse", "asyncio", "dataclasses", "inspect", "msgspec", "pyfuse3", "tomllib", "trio", "sessionfs.api"}
     assert not slow & set(imported)
+
+
+def _ticks_of_threads(pid: int) -> int:
+    """Return how long all threads but the first have been on a processor, in hundredths of a second."""
+    stats = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat") if path.parent.name != str(pid)]
+    return sum(int(stat.rpartition(")")[2].split()[11]) for stat in stats)
+
+
+def test_an_interrupt_ends_a_search_that_takes_long(q4):
+    q4.ok("artifact", "put", "@", "-", "--as", "as", stdin=b"a" * 80)
+    command = [SESSIONFS, "grep", "(a|aa)+$(?<=b)", "--time-limit", "60"]
+    searching = subprocess.Popen(command, cwd=q4.cwd, env=env(q4), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        while _ticks_of_threads(searching.pid) < 30:
+            assert searching.poll() is None
+            time.sleep(0.01)
+        searching.send_signal(signal.SIGINT)
+        assert searching.communicate(timeout=30) == (b"", b"") and searching.returncode == 130
+    finally:
+        searching.kill()
+        searching.communicate()

@@ -83,6 +83,8 @@ def test_grep_says_what_is_wrong_and_where(filled):
     filled.ok("artifact", "put", "q4", "-", "--as", "as", stdin=b"a" * 80)
     assert "took longer than 0.05 s on q4/as" in filled.fails(2, "grep", "(a|aa)+$(?<=b)", "--time-limit", "0.05")
     assert "--time-limit" in filled.fails(2, "grep", "a", "--time-limit", "soon")
+    assert "more than a day" in filled.fails(2, "grep", "a", "--time-limit", "99999999999d")
+    assert "more than a day" in filled.fails(2, "grep", "a", "--time-limit", "86401")
     oid = filled.ok("artifact", "show", "q4", "as", "--json").json["oid"]
     (filled.store / "objects" / oid[:2] / oid[2:]).unlink()
     result = filled("grep", "well")

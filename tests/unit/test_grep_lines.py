@@ -179,3 +179,22 @@ def test_an_expression_is_bound_to_lines_when_that_is_sure():
     assert bind_to_lines(r"[^]a][^\t-~][\w-]a{2,}") == r"[^\n\]a][^\n\t-~][\w-]a{2,}"
     for unsure in UNSURE:
         assert bind_to_lines(unsure) is None
+
+
+def test_a_limit_of_any_length_is_one_that_searching_understands():
+    given = []
+    Stopwatch(1e18).run(lambda text, start, *, timeout, concurrent: given.append(timeout), "a" * 10_000)
+    assert given == [3600.0]
+
+
+def test_a_short_text_that_takes_long_lets_others_run():
+    given = []
+
+    def search(text, start, *, timeout, concurrent):
+        given.append((concurrent, timeout))
+        if not concurrent:
+            raise TimeoutError
+
+    Stopwatch(10).run(search, "a")
+    assert [concurrent for concurrent, _ in given] == [False, True]
+    assert given[0][1] < 1 < given[1][1] <= 10
