@@ -12,6 +12,11 @@ from collections.abc import Iterator
 from sessionfs.cli.spec import GLOBAL_OPTIONS, Option, Positional, Verb
 from sessionfs.errors import InvalidInput
 
+# There is not so much of anything, and every part of Python and SQLite can count so far.
+_MAX_DIGITS = 15
+
+_SHOWN_LENGTH = 40
+
 
 class UsageError(InvalidInput):
     """The command line is not what the verb takes."""
@@ -50,6 +55,11 @@ class Arguments:
     def update(self, other: Arguments) -> None:
         """Take the values of *other* too; they win."""
         self._values.update(other._values)
+
+
+def whole_number(text: str) -> int | None:
+    """Return the number of 0 or more that *text* writes in at most 15 digits; None if it writes none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else None
 
 
 def parse(verb: Verb, words: list[str]) -> Arguments:
@@ -143,8 +153,10 @@ def _next(option: Option, name: str, following: Iterator[str]) -> str:
 def _add(option: Option, name: str, value: str, values: dict[str, list[str]]) -> None:
     if option.choices and value not in option.choices:
         raise UsageError(f"{name} cannot be {value!r}; these are possible: {', '.join(option.choices)}")
-    if option.number and not (value.isascii() and value.isdecimal()):
-        raise UsageError(f"{name} takes a number of 0 or more; {value!r} was given")
+    if option.number and whole_number(value) is None:
+        raise UsageError(
+            f"{name} takes a number of 0 or more; {value[:_SHOWN_LENGTH]!r} was given (at most {_MAX_DIGITS} digits)"
+        )
     if option.repeat:
         values.setdefault(option.key, []).append(value)
     else:

@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from sessionfs.cli.arguments import whole_number
 from sessionfs.cli.tables import text_width
 from sessionfs.shown import unmistakable
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from sessionfs.cli.call import Call
 
 USUAL_WIDTH = 80
+MIN_WIDTH = 20
+MAX_WIDTH = 1000
 
 _UTF8 = re.compile(r"utf-?8", re.IGNORECASE)
 
@@ -45,12 +48,12 @@ def signs_of(call: Call) -> Signs:
 
 def width_of(call: Call) -> int:
     """Return how many places a line has: what ``COLUMNS`` says, or the terminal; 80 where nobody knows."""
-    columns = call.env.get("COLUMNS", "")
-    if columns.isascii() and columns.isdecimal() and int(columns):
-        return int(columns)
+    columns = whole_number(call.env.get("COLUMNS", ""))
+    if columns:
+        return min(columns, MAX_WIDTH)
     if call.out.is_terminal:
         try:
-            return os.get_terminal_size(1).columns or USUAL_WIDTH
+            return min(os.get_terminal_size(1).columns, MAX_WIDTH) or USUAL_WIDTH
         except OSError:
             return USUAL_WIDTH
     return USUAL_WIDTH

@@ -9,15 +9,17 @@ from sessionfs.artifacts.names import encode
 from sessionfs.cli.arguments import Arguments, UsageError
 from sessionfs.cli.call import Call
 from sessionfs.cli.exits import NO, YES, exit_of, message_of, printable
+from sessionfs.cli.gc import duration
 from sessionfs.cli.grep_lines import AsJson, AsLines, label
 from sessionfs.cli.spec import Option, Positional, Verb
+from sessionfs.clock import NS_PER_SECOND
 from sessionfs.query import Query, parse_query
 from sessionfs.search.grep import How
 from sessionfs.search.lines import Wanted
 from sessionfs.search.pattern import DEFAULT_SECONDS, Pattern
 
 _SHORTEST_SECONDS = 0.01
-_LONGEST_SECONDS = 86_400.0
+_LONGEST_NS = 86_400 * NS_PER_SECOND
 
 
 def _grep(call: Call, arguments: Arguments) -> int:
@@ -73,18 +75,14 @@ def _wanted(arguments: Arguments, *, is_short: bool, shows_spans: bool) -> Wante
 
 
 def _seconds(arguments: Arguments) -> float:
-    text = arguments.maybe("time-limit")
-    if text is None:
+    limit_ns = duration(arguments, "time-limit")
+    if limit_ns is None:
         return DEFAULT_SECONDS
-    from sessionfs.store.config import parse_duration
-
-    try:
-        seconds = parse_duration(float(text) if text.replace(".", "", 1).isdecimal() else text) / 1e9
-    except ValueError as failure:
-        raise UsageError(f"--time-limit: {failure}") from failure
-    if seconds > _LONGEST_SECONDS:
-        raise UsageError(f"--time-limit: {text} is more than a day, which is as long as a pattern may take")
-    return max(seconds, _SHORTEST_SECONDS)
+    if limit_ns > _LONGEST_NS:
+        raise UsageError(
+            f"--time-limit: {arguments.text('time-limit')} is more than a day, which is as long as a pattern may take"
+        )
+    return max(limit_ns / NS_PER_SECOND, _SHORTEST_SECONDS)
 
 
 def _writer(call: Call, arguments: Arguments, wanted: Wanted) -> Callable[[MatchedContent | None], None]:

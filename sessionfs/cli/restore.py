@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sessionfs.cli.arguments import Arguments, UsageError
+from sessionfs.cli.arguments import Arguments, UsageError, whole_number
 from sessionfs.cli.artifact_list import tree_path
 from sessionfs.cli.call import Call
 from sessionfs.cli.spec import READ_SESSION, Option, Positional, Verb
@@ -50,10 +50,11 @@ def _redo(call: Call, arguments: Arguments) -> None:
 
 
 def _count(arguments: Arguments) -> int:
-    word = arguments.maybe("N") or "1"
-    if not (word.isascii() and word.isdecimal() and 0 < int(word) < 1_000_000_000):
+    word = arguments.maybe("N")
+    count = 1 if word is None else whole_number(word)
+    if not count:
         raise UsageError(f"{word!r} is no number of operations: 1 or more; name a session with --session")
-    return int(word)
+    return count
 
 
 def _way_back(session: Session, done: Restored) -> str:

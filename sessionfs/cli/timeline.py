@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sessionfs.cli.arguments import Arguments
+from sessionfs.cli.arguments import Arguments, UsageError
 from sessionfs.cli.call import Call
 from sessionfs.cli.report_file import HTML, report_file, write_report
 from sessionfs.cli.spec import CURRENT_SESSION, Option, Verb
@@ -22,12 +22,22 @@ def _timeline(call: Call, arguments: Arguments) -> None:
     elif call.out.as_json:
         call.out.document(timeline.to_dict())
     else:
-        from sessionfs.cli.drawing import signs_of, width_of
+        from sessionfs.cli.drawing import signs_of
         from sessionfs.cli.timeline_picture import draw
 
-        width = arguments.number("width") or width_of(call)
-        for line in draw(timeline, width, signs_of(call), call.out.colour):
+        for line in draw(timeline, _width(call, arguments), signs_of(call), call.out.colour):
             call.out.text(line + "\n")
+
+
+def _width(call: Call, arguments: Arguments) -> int:
+    from sessionfs.cli.drawing import MAX_WIDTH, MIN_WIDTH, width_of
+
+    width = arguments.number("width")
+    if width is None:
+        return width_of(call)
+    if not MIN_WIDTH <= width <= MAX_WIDTH:
+        raise UsageError(f"--width is {MIN_WIDTH} to {MAX_WIDTH:,} places; {width} was given")
+    return width
 
 
 VERBS = {
@@ -39,7 +49,7 @@ VERBS = {
         "Calls are shown from when they began, if they were recorded with a duration. The picture is as wide as the "
         "terminal, or $COLUMNS, or 80 places; in ASCII where the locale has no UTF-8.",
         positionals=(CURRENT_SESSION,),
-        options=(Option("--width", "So many places", metavar="N", number=True), HTML),
+        options=(Option("--width", "So many places, 20 to 1,000", metavar="N", number=True), HTML),
         examples=(
             ("timeline", "the current session"),
             ("timeline q4 --html q4.html", "the same picture as a page for a browser"),

@@ -74,7 +74,9 @@ _TIME_UNITS = {
 NEVER = "never"
 """What lifts a rule, where another one would hold."""
 
-_AMOUNT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
+# More is a slip, and not every number of Python's can count it.
+_MAX_DIGITS = 18
+_AMOUNT = re.compile(rf"\s*(\d{{1,{_MAX_DIGITS}}}(?:\.\d+)?)\s*([A-Za-z]*)\s*")
 
 
 def parse_size(value: Any) -> int:
@@ -129,7 +131,7 @@ def _or_never(parse: Callable[[Any], int]) -> Callable[[Any], int | None]:
 
 
 def _amount(value: Any, units: dict[str, int], wanted: str) -> int:
-    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 10**_MAX_DIGITS:
         return int(value * units[""])
     match = _AMOUNT.fullmatch(value) if isinstance(value, str) else None
     if match is None or match[2].lower() not in units:

@@ -1,4 +1,4 @@
-"""What people and scripts see: pure."""
+"""What people and scripts see, and how large what they ask for can be."""
 
 from __future__ import annotations
 
@@ -89,3 +89,31 @@ def test_metadata_is_json_where_it_can_be() -> None:
 def test_json_is_strict(text: str) -> None:
     with pytest.raises(ValueError):
         parse_json(text)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["events", "-n"],
+        ["log", "-n"],
+        ["grep", "a", "-C"],
+        ["grep", "a", "-m"],
+        ["prune", "q4", "--keep"],
+        ["search", "a", "--limit"],
+        ["timeline", "--width"],
+    ],
+)
+def test_numbers_have_at_most_fifteen_digits(q4, words):
+    for value in ("9" * 16, "9" * 5000):
+        message = q4.fails(2, *words, value)
+        assert f"{words[-1]} takes a number of 0 or more" in message and "(at most 15 digits)" in message
+    assert q4(*words, "9" * 15).code in (0, 1, 2)
+
+
+def test_numbers_that_are_no_options_have_limits_too(q4):
+    assert "is no number of operations" in q4.fails(2, "undo", "9" * 5000)
+    assert "is not a time" in q4.fails(2, "grep", "a", "--time-limit", "9" * 5000)
+    for width in ("0", "19", "1001"):
+        assert "--width is 20 to 1,000 places" in q4.fails(2, "timeline", "--width", width)
+    assert max(map(len, q4.ok("timeline", COLUMNS="9" * 11).lines)) <= 1000
+    assert q4.ok("timeline", COLUMNS="9" * 5000)

@@ -99,3 +99,10 @@ def test_durations_take_units(text, seconds):
 
 def test_a_duration_may_be_less_than_a_second():
     assert parse_duration("250ms") == parse_duration(0.25) == 250_000_000
+
+
+@pytest.mark.parametrize("value", ["9" * 400 + ".5d", "9" * 5000, float("inf"), float("nan"), 1e308, 10**18])
+def test_no_time_and_no_size_is_larger_than_can_be_counted(value):
+    for parse in (parse_duration, parse_size):
+        with pytest.raises(ValueError, match=r"is not a (time|size) such as"):
+            parse(value)
