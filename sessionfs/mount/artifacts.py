@@ -4,7 +4,8 @@ A node that has been removed (by us or by another process) hangs nowhere any mor
 have it open, and what they change on it is seen by them and recorded nowhere, as POSIX has it.
 
 When something was read last (atime) is kept by the rule of ``relatime``, in memory, and ends with the mount: a record
-for each reading would be a record for nothing. An atime that somebody sets is recorded. Times that are in no record
+for each reading would be a record for nothing. An atime that somebody sets is recorded. So is every change, with the
+ctime that it moves; only who sets times to what they are moves ctime in memory alone. Times that are in no record
 stay when the kernel lets go of an inode (:mod:`sessionfs.mount.times`).
 """
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 # What a record can say; as ext4 does, times beyond are moved to the nearest.
 _FIRST_TIME_NS = parse_time("0001-01-02T00:00:00.000000000Z")
 _LAST_TIME_NS = parse_time("9999-12-30T23:59:59.999999999Z")
+
+_TIMES = frozenset({"mtime_ns", "atime_ns"})
 
 # relatime: a reading moves atime when that was not after the last change, or a day has passed.
 _ATIME_AGE_NS = 24 * 3600 * NS_PER_SECOND
@@ -194,14 +197,17 @@ class ArtifactInode(Inode):
         return {"mode": stat.S_IMODE(mode) & ~gone} if mode & gone else {}
 
     def change(self, changes: dict[str, Any]) -> None:
-        """Record changed fields."""
+        """Record changed fields; times that are so already only move ctime, in no record."""
         self.cached = None
         path = self.path
         if path is None:
             self.change_removed(changes)
         elif changes:
             self.mounted.check_writable()
-            self.mounted.session.artifacts.change(path, **changes)
+            if all(name in _TIMES and getattr(self.node, name) == value for name, value in changes.items()):
+                self.touch()  # rsync -X sets the times of every file and directory, also of unchanged ones
+            else:
+                self.mounted.session.artifacts.change(path, **changes)
 
     def change_removed(self, changes: dict[str, Any]) -> None:
         """Change fields of a node that is in no tree any more, and so in no record."""

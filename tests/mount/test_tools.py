@@ -77,7 +77,10 @@ def test_rsync_in_and_out_and_again(mounted: Mount, tree: Path, tmp_path: Path) 
     count = sum(len(files) for _, _, files in os.walk(tree)) - 2  # without the links
     assert transferred(tree, mounted.artifacts / "copy") == count
     assert described(mounted.artifacts / "copy") == described(tree)
+    transferred(tree, mounted.artifacts / "copy")  # it takes over when the files were read for the first time
+    recorded = mounted.records()
     assert transferred(tree, mounted.artifacts / "copy") == 0
+    assert mounted.records() == recorded
     assert transferred(mounted.artifacts / "copy", tmp_path / "back") == count
     assert described(tmp_path / "back") == described(tree)
     assert transferred(mounted.artifacts / "copy", tmp_path / "back") == 0

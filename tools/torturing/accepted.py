@@ -55,6 +55,10 @@ def _of_directory_lately(operation: Operation, difference: Difference) -> bool:
     return stat.S_ISDIR(difference.mode) and _is_late(difference.ext4)
 
 
+def _earlier(operation: Operation, difference: Difference) -> bool:
+    return _is_late(difference.ext4) and bool(difference.mount < difference.ext4)
+
+
 ACCEPTED: tuple[Accepted, ...] = (
     Accepted(
         frozenset({"mtime moved", "ctime moved"}),
@@ -71,6 +75,12 @@ ACCEPTED: tuple[Accepted, ...] = (
         _of_directory_lately,
         "a file that was created and unlinked while it was open was never stored, and history keeps no trace of it: "
         "after a remount, the directory in which it came and went has the times of its last recorded change",
+    ),
+    Accepted(
+        frozenset({"ctime_ns after remount"}),
+        _earlier,
+        "who sets times to what they are moves ctime in memory alone: rsync -X does that to every file that has not "
+        "changed, each time",
     ),
 )
 _ASPECTS = frozenset[str]().union(*(one.aspects for one in ACCEPTED))
