@@ -196,6 +196,7 @@ class Searching(Finding):
         Raises:
             InvalidInput: The pattern or the query cannot be understood - the message says at which column - or the
                 pattern takes too long.
+            NotFound: A session that the query names has no such moment, or none of all has it.
             Corrupt: A content is damaged or missing.
         """
         from sessionfs.query import artifact_query
@@ -273,9 +274,19 @@ class Searching(Finding):
             return
         moment = moment_of(at)
         named = named_sessions(query)
+        missed: NotFound | None = None
+        has_any = False
         for session_id in self.core.session_ids() if named is None else named:
             try:
-                yield view_at(self.core.session(session_id), moment)
+                view = view_at(self.core.session(session_id), moment)
+            except BeforeSession:
+                continue
             except NotFound as failure:
-                if named is not None and not isinstance(failure, BeforeSession):
-                    raise  # a session that somebody named; of all of them, some have no such moment
+                if named is not None:
+                    raise  # a session that somebody named
+                missed = failure
+                continue
+            has_any = True
+            yield view
+        if missed is not None and not has_any:
+            raise missed  # of all sessions some have no such moment; when none has it, it is misspelt

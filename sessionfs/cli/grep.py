@@ -194,6 +194,7 @@ VERBS = {
             0: "Something matches.",
             1: "Nothing does.",
             2: "The pattern or the query cannot be understood, or the pattern takes too long.",
+            3: "There is no such moment, or no such session.",
             6: "A content is damaged or missing; the others were searched.",
         },
     ),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Iterator
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
+from sessionfs.artifacts import text_of
 from sessionfs.cli.arguments import Arguments
 from sessionfs.cli.artifact_list import tree_path
 from sessionfs.cli.call import Call
@@ -13,9 +15,10 @@ from sessionfs.cli.exits import printable
 from sessionfs.cli.spec import CURRENT_READ_SESSION, Option, Positional, Verb
 from sessionfs.cli.tables import human_time
 from sessionfs.clock import format_time
+from sessionfs.errors import NotFound
 
 if TYPE_CHECKING:
-    from sessionfs.api import Operation
+    from sessionfs.api import Operation, Session
 
 
 def _log(call: Call, arguments: Arguments) -> None:
@@ -23,7 +26,8 @@ def _log(call: Call, arguments: Arguments) -> None:
     with call.open_store() as store:
         session, moment = call.moment(store, arguments.maybe("SESSION"))
         chosen = None if path is None else tree_path(path) or None
-        found = islice(session.operations(chosen, until=moment or "now"), arguments.number("limit"))
+        operations = session.operations(until=moment or "now") if chosen is None else done_to(session, chosen, moment)
+        found = islice(operations, arguments.number("limit"))
         if call.out.as_json:
             call.out.document([record_of(operation) for operation in found])
             return
@@ -33,6 +37,22 @@ def _log(call: Call, arguments: Arguments) -> None:
                 call.out.text("\n")
             else:
                 _write_lines(call, operation)
+
+
+def done_to(session: Session, path: str, moment: str | None = None) -> Iterator[Operation]:
+    """Return what changed the artifact or directory at *path*, the newest first, up to *moment*.
+
+    Raises:
+        NotFound: Nothing did, and it is not there: the path is misspelt, or something of another session.
+    """
+    operations = session.operations(path, until=moment or "now")
+    newest = next(operations, None)
+    if newest is None and path not in session.at(moment or "now").artifacts:
+        raise NotFound(
+            f"there is no {text_of(path)!r} in session {session.id}, and never was{' up to then' if moment else ''}; "
+            f"what there is: sessionfs artifact list -R {session.id}"
+        )
+    return chain(() if newest is None else (newest,), operations)
 
 
 def record_of(operation: Operation) -> dict[str, Any]:
@@ -92,6 +112,6 @@ VERBS = {
             ("log q4 report.txt", "the history of one artifact"),
             ("log 'q4@{before-merge}'", "what led to that moment"),
         ),
-        exits={3: "There is no such session or moment."},
+        exits={3: "There is no such session or moment, or no such PATH, now or earlier."},
     )
 }

@@ -6,6 +6,7 @@ from sessionfs.cli.arguments import Arguments, UsageError
 from sessionfs.cli.artifact_list import tree_path
 from sessionfs.cli.call import Call
 from sessionfs.cli.gc import duration
+from sessionfs.cli.log import done_to
 from sessionfs.cli.spec import SESSION, Option, Positional, Verb
 
 
@@ -15,12 +16,11 @@ def _prune(call: Call, arguments: Arguments) -> None:
         raise UsageError("say what is to be kept: --keep N versions of each artifact, --keep-for TIME, or both")
     keep_for = None if keep_for_ns is None else keep_for_ns / 1e9
     with call.open_store() as store:
-        done = call.session(store, arguments.text("SESSION")).prune(
-            keep=keep,
-            keep_for=keep_for,
-            paths=[tree_path(path) for path in arguments.texts("PATH")],
-            dry_run=arguments.flag("dry-run"),
-        )
+        session = call.session(store, arguments.text("SESSION"))
+        paths = [tree_path(path) for path in arguments.texts("PATH")]
+        for path in paths:
+            done_to(session, path)  # which raises
+        done = session.prune(keep=keep, keep_for=keep_for, paths=paths, dry_run=arguments.flag("dry-run"))
     if call.out.as_json:
         call.out.document(done.to_dict())
         return
@@ -49,6 +49,10 @@ VERBS = {
             ("prune q4 --keep 10", "gives up all but the last ten versions of each artifact"),
             ("prune q4 --keep-for 30d logs", "every moment of the last 30 days stays whole, below logs"),
         ),
-        exits={2: "Nothing was said to keep.", 3: "There is no such session.", 6: "The session is damaged."},
+        exits={
+            2: "Nothing was said to keep.",
+            3: "There is no such session, or never was such a PATH in it.",
+            6: "The session is damaged.",
+        },
     ),
 }

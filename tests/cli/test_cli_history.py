@@ -143,7 +143,7 @@ def test_the_log_is_a_line_per_change_for_scripts(past):
     assert [line.split("\t")[0] for line in past.ok("log", "q4", "-n", "2").lines] == ["8", "7"]
     assert [line.split("\t")[0] for line in past.ok("log", "q4@{before}").lines] == ["4", "3", "3", "1", "0"]
     assert [line.split("\t")[0] for line in past.ok("log", "q4", "d").lines] == ["7", "3", "3"]
-    assert past.ok("log", "q4", "nowhere").lines == []
+    assert "never was" in past.fails(3, "log", "q4", "nowhere")
     (operation, *_) = past.ok("log", "--json", "q4", "-n", "1").json
     assert operation["seq"] == 8 and operation["changes"][0]["after"] == {"n": 2}
 
@@ -257,3 +257,15 @@ def test_content_that_is_no_text_stays_what_it_is(q4):
     assert "-gr\\xf6\\xdfe" in q4("diff", "@{1}", terminal=True, NO_COLOR="1").out
     q4.ok("artifact", "put", "@", "-", "--as", "latin", stdin=b"\x1b]0;title\x07\tx\n")
     assert "\x1b]" not in q4("diff", "@{2}", terminal=True, NO_COLOR="1").out
+
+
+def test_a_path_that_never_was_is_named(q4):
+    q4.write("d/a", "1")
+    q4.ok("artifact", "put", "@", "d")
+    q4.ok("artifact", "rm", "@", "d/a")
+    for words in (["log", "q4"], ["prune", "q4", "--keep", "1"]):
+        assert "there is no 'nope' in session q4, and never was" in q4.fails(3, *words, "nope")
+        assert q4(*words, "d/a").code == q4(*words, "d/").code == 0
+    assert "up to then" in q4.fails(3, "log", "q4@{0}", "d/a")
+    q4.ok("fork", "q4", "--id", "child")
+    assert q4("log", "child", "d").code == 0

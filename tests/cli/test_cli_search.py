@@ -132,3 +132,12 @@ def test_the_index_of_texts_is_looked_at_rebuilt_and_removed(filled):
     assert not place.exists() and filled("index", "drop").code == 1
     (filled.store / "config.toml").write_text("[search]\nenabled = false\n")
     assert "search.enabled = false" in filled.fails(4, "search", "south")
+
+
+def test_a_moment_that_no_session_has_is_misspelt(filled):
+    filled.ok("session", "create", "--id", "later")
+    assert "no checkpoint 'yestrday'" in filled.fails(3, "grep", "well", "--at", "yestrday")
+    assert filled.fails(3, "grep", "well", "--at", "999999")
+    assert filled("grep", "well", "--at", "2001-01-01").code == 1  # before all of them
+    filled.ok("checkpoint", "q4", "here")
+    assert filled.ok("grep", "well", "--at", "here").lines
