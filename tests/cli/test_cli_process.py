@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -215,3 +216,14 @@ def test_an_interrupt_ends_a_search_that_takes_long(q4):
     finally:
         searching.kill()
         searching.communicate()
+
+
+def test_the_readmes_example_of_who_was_first(q4):
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    code = re.search(r"<!-- first -->\n```sh\n(.*?)```", readme, re.DOTALL)[1]
+    q4.write("plan.md", "This.\n")
+    path = f"{SESSIONFS.parent}:{os.environ['PATH']}"
+    done = subprocess.run(["bash", "-euc", code], cwd=q4.cwd, env={**env(q4), "PATH": path}, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert q4.ok("artifact", "cat", "@", "plan.md").out == "This.\nAnd this.\n"
+    assert q4.ok("state", "get", "@", "owner").out == '"bob"\n'
