@@ -13,7 +13,7 @@ from sessionfs.cli import exits
 from sessionfs.cli.arguments import Arguments, UsageError
 from sessionfs.cli.artifact_put import TYPE
 from sessionfs.cli.call import Call
-from sessionfs.cli.spec import SESSION, Option, Positional, Verb
+from sessionfs.cli.spec import JSON_LINES, SESSION, Option, Positional, Verb
 
 if TYPE_CHECKING:
     from sessionfs.api import Session
@@ -133,6 +133,7 @@ _PATTERNS = (
 VERBS = {
     "collect": Verb(
         _collect,
+        json=JSON_LINES,
         about="Takes in what is there, then what happens, until it is interrupted: what appears or changes becomes a "
         "version, a rename is a rename, and what is deleted is deleted from the session; one operation for all that "
         "happens until there is a pause. Files that somebody writes to are waited for: until they are closed, or have "

@@ -11,7 +11,7 @@ from sessionfs.cli.call import Call
 from sessionfs.cli.exits import NO, YES, exit_of, message_of, printable
 from sessionfs.cli.gc import duration
 from sessionfs.cli.grep_lines import AsJson, AsLines, label
-from sessionfs.cli.spec import Option, Positional, Verb
+from sessionfs.cli.spec import JSON_LINES, Option, Positional, Verb
 from sessionfs.clock import NS_PER_SECOND
 from sessionfs.query import Query, parse_query
 from sessionfs.search.grep import How
@@ -146,6 +146,7 @@ class _Counts:
 VERBS = {
     "grep": Verb(
         _grep,
+        json=JSON_LINES,
         about="One line for each line of a content that matches: SESSION/PATH:LINE:TEXT; on a terminal a heading for "
         "each artifact, and colours. PATTERN is a regular expression as in Python. Contents are searched on all "
         "processors, each once. The other words are one query that says in which artifacts, as for find, such as: "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from sessionfs.cli.exits import MEANING
-from sessionfs.cli.spec import GLOBAL_OPTIONS, Option, Positional, Verb
+from sessionfs.cli.spec import GLOBAL_OPTIONS, JSON, Option, Positional, Verb
 from sessionfs.cli.verbs import ABOUT, FAMILIES, GROUPS, TABLE
 
 WIDTH = 80
@@ -60,7 +60,8 @@ def format_verb(name: str, verb: Verb) -> str:
             (positional.name, _with_choices(positional.help, positional.choices)) for positional in verb.positionals
         ]
         parts += ["\nARGUMENTS\n", _pairs(pairs)]
-    parts += ["\nOPTIONS\n", _options((*verb.options, *GLOBAL_OPTIONS))]
+    everywhere = (Option("--json", verb.json) if option is JSON else option for option in GLOBAL_OPTIONS)
+    parts += ["\nOPTIONS\n", _options((*verb.options, *everywhere))]
     parts.append("\nEXAMPLES\n")
     parts += [f"  sessionfs {command}\n      {what}\n" for command, what in verb.examples]
     codes = sorted({*_ALWAYS, *verb.exits})

@@ -29,7 +29,10 @@ def _rebuild(call: Call, arguments: Arguments) -> None:
     is_text = arguments.flag("text")
     label = "reading contents" if is_text else "reading logs"
     with call.open_store() as store, call.progress(label, in_bytes=True) as progress:
-        (store.texts if is_text else store.index).rebuild(progress.reach)
+        index = store.texts if is_text else store.index
+        index.rebuild(progress.reach)
+        if call.out.as_json:
+            call.out.document(index.standing().to_dict())
 
 
 def _drop(call: Call, arguments: Arguments) -> int | None:
@@ -37,6 +40,8 @@ def _drop(call: Call, arguments: Arguments) -> int | None:
         was_there = store.texts.drop()
         if not arguments.flag("text"):
             was_there = store.index.drop() or was_there
+    if call.out.as_json:
+        call.out.document({"was_there": was_there})
     return None if was_there else NO
 
 

@@ -66,12 +66,15 @@ def _umount(call: Call, arguments: Arguments) -> int:
     from sessionfs.mount.unmount import umount
 
     mountpoint = call.path(arguments.text("MOUNTPOINT"))
-    return umount(
+    code = umount(
         mountpoint,
         lazy=arguments.flag("lazy"),
         force=arguments.flag("force"),
         say=lambda message: call.say(f"sessionfs: umount: {message}"),
     )
+    if call.out.as_json:
+        call.out.document({"mountpoint": mountpoint})
+    return code
 
 
 # What is mounted, and what it has done

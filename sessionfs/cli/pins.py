@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sessionfs.artifacts.names import text_of
 from sessionfs.cli.arguments import Arguments
 from sessionfs.cli.artifact_list import tree_path
 from sessionfs.cli.call import Call
 from sessionfs.cli.spec import CURRENT_SESSION, Option, Positional, Verb
 from sessionfs.cli.tables import Column, human_time
 
+if TYPE_CHECKING:
+    from sessionfs.api import Session
+
 _TARGET = Positional("SESSION[:PATH]", "A session, or an artifact or directory in one", count="+", complete="session")
 
 
 def _pin(call: Call, arguments: Arguments) -> None:
-    with call.open_store() as store:
-        for target in arguments.texts("SESSION[:PATH]"):
-            named, _, path = target.partition(":")
-            session = call.session(store, named)
-            session.pin(tree_path(path) if path else None, arguments.maybe("message") or "")
+    message = arguments.maybe("message") or ""
+    _each(call, arguments, lambda session, path: session.pin(path, message))
 
 
 def _unpin(call: Call, arguments: Arguments) -> None:
+    _each(call, arguments, lambda session, path: session.unpin(path))
+
+
+def _each(call: Call, arguments: Arguments, do: Callable[[Session, str | None], None]) -> None:
+    """Do it to each target, and say which they were, where somebody asks for JSON."""
+    targets: list[dict[str, str | None]] = []
     with call.open_store() as store:
         for target in arguments.texts("SESSION[:PATH]"):
             named, _, path = target.partition(":")
-            call.session(store, named).unpin(tree_path(path) if path else None)
+            session, chosen = call.session(store, named), tree_path(path) if path else None
+            do(session, chosen)
+            targets.append({"session": session.id, "path": None if chosen is None else text_of(chosen)})
+    if call.out.as_json:
+        call.out.document(targets)
 
 
 def _pins(call: Call, arguments: Arguments) -> None:

@@ -8,7 +8,7 @@ from sessionfs.cli import exits
 from sessionfs.cli.arguments import Arguments, UsageError
 from sessionfs.cli.call import Call
 from sessionfs.cli.event_lines import write_event
-from sessionfs.cli.spec import READ_SESSION, Option, Verb
+from sessionfs.cli.spec import JSON_LINES, READ_SESSION, Option, Verb
 from sessionfs.events.event import Event
 
 if TYPE_CHECKING:
@@ -137,6 +137,7 @@ _PLAYER_ABOUT = (
 VERBS = {
     "replay": Verb(
         _replay,
+        json=f"{JSON_LINES}; with --exec and --into one document",
         about="What happened in a session, in order, and with the pauses there were. "
         f"{_PLAYER_ABOUT} {_EXEC_ABOUT} {_INTO_ABOUT}",
         positionals=(READ_SESSION,),

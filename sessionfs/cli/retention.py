@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sessionfs.cli.arguments import Arguments
 from sessionfs.cli.call import Call
-from sessionfs.cli.spec import Option, Verb
+from sessionfs.cli.spec import JSON_LINES, Option, Verb
 
 if TYPE_CHECKING:
     from sessionfs.retention.plan import Step
@@ -57,10 +57,10 @@ _LINES = (
 VERBS = {
     "retention plan": Verb(
         _plan,
+        json=JSON_LINES,
         about="The rules are in config.toml: sessions.timeout, retention.keep_versions, keep_versions_for, "
         "archive_finished_after and delete_finished_after; other ones for sessions with a tag in [retention.tag.TAG]; "
-        f"those of a session itself are set with session configure. {_LINES} Nothing is done. With --json, an object a "
-        "line.",
+        f"those of a session itself are set with session configure. {_LINES} Nothing is done.",
         examples=(
             ("retention plan", "says what would happen now"),
             ("retention plan --json | jq -r 'select(.action==\"delete\").session_id'", "sessions that would go"),
@@ -68,6 +68,7 @@ VERBS = {
     ),
     "retention run": Verb(
         _run,
+        json=JSON_LINES,
         about="Sessions go to the trash, and stay there for retention.trash_grace; versions that are given up go there "
         f"with the next gc. Each step is recorded in its session, with the reason. {_LINES} Safe beside all else, and "
         "from cron.",

@@ -65,6 +65,7 @@ def _show_errors(call: Call) -> Callable[[bytes], None]:
 VERBS = {
     "run": Verb(
         _run,
+        json="Refused: what the command prints is shown as it is",
         about="In the command, @ means this session: SESSIONFS_SESSION and SESSIONFS_STORE say so, and what it records "
         "names the run as its cause (SESSIONFS_CORRELATION_ID). That it began, its exit code and how long it took are "
         "recorded; what it prints is shown, and kept as runs/SEQ/stdout and runs/SEQ/stderr. Signals are passed on to "

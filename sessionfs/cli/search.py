@@ -9,7 +9,7 @@ from sessionfs.artifacts import text_of
 from sessionfs.cli.arguments import Arguments, UsageError
 from sessionfs.cli.call import Call
 from sessionfs.cli.exits import NO, YES, printable
-from sessionfs.cli.spec import Option, Positional, Verb
+from sessionfs.cli.spec import JSON_LINES, Option, Positional, Verb
 from sessionfs.query.scan import Scanner
 
 _KINDS = ("artifact", "session", "event")
@@ -125,6 +125,7 @@ def _record(hit: Hit) -> dict[str, Any]:
 VERBS = {
     "search": Verb(
         _search,
+        json=JSON_LINES,
         about="One line for each artifact, session and event that has all the words, the best first: what it is, "
         "where, and the text around the words, separated by tabs; on a terminal the best 20 below each other, with the "
         'words marked. Words in quotes stand next to each other ("annual report"), "begin*" is what begins so, "NOT '

@@ -68,6 +68,7 @@ def _operation(call: Call, store: Store, named: str) -> None:
 VERBS = {
     "show": Verb(
         _show,
+        json="Print one JSON document for each MOMENT",
         about="Of MOMENT:PATH the content as it was then; of a directory the names in it, of a link its target. "
         "Without a path, the operation that led to the moment, with all that it changed. With --json what the artifact "
         "says about itself, or the operation.",

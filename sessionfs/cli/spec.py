@@ -67,10 +67,10 @@ class Verb:
     """One verb: what it takes, what runs it, and what its help says beyond the line in the table of verbs.
 
     ``exits`` names the exit codes that mean something particular here, or that matter; ``examples`` are pairs of a
-    command without the word ``sessionfs`` and what it does.
+    command without the word ``sessionfs`` and what it does. ``json`` is what ``--json`` does.
     """
 
-    __slots__ = ("about", "examples", "exits", "options", "positionals", "run")
+    __slots__ = ("about", "examples", "exits", "json", "options", "positionals", "run")
 
     def __init__(
         self,
@@ -81,6 +81,7 @@ class Verb:
         options: tuple[Option, ...] = (),
         examples: tuple[tuple[str, str], ...] = (),
         exits: dict[int, str] | None = None,
+        json: str = "Print one JSON document",
     ) -> None:
         self.run = run
         self.about = about
@@ -88,14 +89,19 @@ class Verb:
         self.options = options
         self.examples = examples
         self.exits = exits if exits is not None else {}
+        self.json = json
 
+
+JSON = Option("--json", "Print JSON")
+JSON_LINES = "Print a JSON object a line"
 
 GLOBAL_OPTIONS = (
     Option(
-        "--store", "The store; else $SESSIONFS_STORE, else the nearest .sessionfs upward", metavar="DIR",
-        complete="directory",
+        "--store",
+        "The store; else $SESSIONFS_STORE, else the nearest .sessionfs upward, else sessionfs in your data directory",
+        metavar="DIR", complete="directory",
     ),
-    Option("--json", "Print one JSON document"),
+    JSON,
     Option("-h --help", "Say how it is used, with examples and exit status"),
 )  # fmt: skip
 """What every verb takes, before the verb or after it."""

@@ -11,7 +11,7 @@ from sessionfs.cli.arguments import Arguments
 from sessionfs.cli.call import Call
 from sessionfs.cli.event_command import ended_with, event_environment
 from sessionfs.cli.event_lines import each, say_of_session, write_event
-from sessionfs.cli.spec import Option, Positional, Verb
+from sessionfs.cli.spec import JSON_LINES, Option, Positional, Verb
 from sessionfs.events.event import Event
 
 if TYPE_CHECKING:
@@ -48,8 +48,9 @@ def _run(call: Call, store: Store, command: str, event: Event) -> None:
 VERBS = {
     "watch": Verb(
         _watch,
+        json=JSON_LINES,
         about="Prints events of all processes, at most a tenth of a second late, those of a session in order, in the "
-        "form that 'events' has; with --json, one object per line. Without SESSION those of all sessions, also of new "
+        "form that 'events' has. Without SESSION those of all sessions, also of new "
         "ones. It ends when it is interrupted, or when the sessions that were named are deleted. With --exec, a "
         "command of the shell is run for each event instead, one after the other. It gets the event as JSON on its "
         "standard input, and SESSIONFS_STORE, SESSIONFS_SESSION, SESSIONFS_EVENT_SEQ and SESSIONFS_EVENT_TYPE in its "

@@ -117,3 +117,26 @@ def test_numbers_that_are_no_options_have_limits_too(q4):
         assert "--width is 20 to 1,000 places" in q4.fails(2, "timeline", "--width", width)
     assert max(map(len, q4.ok("timeline", COLUMNS="9" * 11).lines)) <= 1000
     assert q4.ok("timeline", COLUMNS="9" * 5000)
+
+
+def test_what_changes_something_says_so_in_json(q4):
+    q4.write("a", "1")
+    q4.ok("artifact", "put", "@", "a")
+    assert q4.ok("--json", "pin", "@:a", "q4").json == [{"session": "q4", "path": "a"}, {"session": "q4", "path": None}]
+    assert q4.ok("--json", "unpin", "@:a").json == [{"session": "q4", "path": "a"}]
+    assert q4.ok("--json", "index", "rebuild").json == q4.ok("--json", "index", "status").json
+    assert q4.ok("--json", "index", "drop").json == {"was_there": True}
+    assert q4("--json", "index", "drop").json == {"was_there": False}
+
+
+def test_what_prints_text_refuses_json(q4):
+    for option in (["-0"], ["--format", "{path}"], ["--explain"]):
+        assert "prints text, so --json cannot be given" in q4.fails(2, "find", "--json", *option)
+
+
+def test_the_help_of_a_verb_says_what_its_json_is(q4):
+    for verb in ("grep", "search", "watch", "collect", "replay", "retention plan", "retention run"):
+        assert (
+            "--json" in q4.ok(*verb.split(), "--help").out and "a JSON object a line" in q4.ok(*verb.split(), "-h").out
+        )
+    assert "Print one JSON document" in q4.ok("find", "--help").out
