@@ -287,7 +287,7 @@ class Sessions(Mapping[str, Session]):
         Args:
             status: One of them, or several, any of which will do.
             tags: All of them.
-            created_after, created_before: A datetime, nanoseconds since the epoch, or text as in ``2026-11-20``.
+            created_after, created_before: A datetime, nanoseconds since the epoch, or text: ``2026-11-20``, ``7d``.
             text: In the name or description, whatever the case.
             sort: ``created``, ``updated``, ``name``, ``id``, ``size`` or ``status``.
         """

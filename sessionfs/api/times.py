@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sessionfs.clock import parse_any_time
+from sessionfs.clock import MalformedTime, parse_any_time, system_clock
 from sessionfs.errors import InvalidInput
 from sessionfs.store.config import parse_duration
 
 Time = int | str | datetime
-"""Nanoseconds since the epoch; text as in ``2026-11-20`` or RFC 3339; a datetime. What names no offset is UTC."""
+"""Nanoseconds since the epoch; text as queries have it (``2026-11-20``, RFC 3339, ``7d``, ``7 days ago``); a datetime.
+
+What names no offset is UTC.
+"""
 
 Duration = float | str | timedelta
 """Seconds; text as in ``"30d"`` and ``"1.5h"``; a timedelta."""
@@ -39,4 +42,11 @@ def to_ns(time: Time | None) -> int | None:
     """
     if time is None or isinstance(time, int):
         return time
-    return parse_any_time(time if isinstance(time, str) else time.isoformat())
+    if not isinstance(time, str):
+        return parse_any_time(time.isoformat())
+    from sessionfs.query.values import BadValue, parse_time
+
+    try:
+        return parse_time(time, system_clock())[0]
+    except BadValue as failure:
+        raise MalformedTime(str(failure)) from failure

@@ -7,18 +7,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sessionfs.api import SessionView
+from sessionfs.api.times import to_ns
 from sessionfs.cli.arguments import Arguments, UsageError
 from sessionfs.cli.call import Call
 from sessionfs.cli.event_lines import each, say_of_session, write_event
 from sessionfs.cli.exits import EXIT_OF_KIND, YES
 from sessionfs.cli.spec import Option, Positional, Verb
-from sessionfs.clock import system_clock
 from sessionfs.errors import Corrupt
 from sessionfs.events.event import Event
 from sessionfs.events.query import Query
 from sessionfs.events.reading import find_ends, read, read_all, selecting
 from sessionfs.events.tree import trees
-from sessionfs.travel.moment import Ago, AtTime, parse_moment
 
 if TYPE_CHECKING:
     from sessionfs.store.store import Store
@@ -58,8 +57,8 @@ def _query(arguments: Arguments, session_id: str | None) -> Query:
         types=tuple(arguments.texts("type")),
         start=arguments.number("from") or 0,
         end=None if last is None else last + 1,
-        since_ns=_time(arguments.maybe("since")),
-        until_ns=_time(arguments.maybe("until")),
+        since_ns=to_ns(arguments.maybe("since")),
+        until_ns=to_ns(arguments.maybe("until")),
         actor=arguments.maybe("actor"),
         correlation=arguments.maybe("correlation"),
         text=arguments.maybe("text"),
@@ -76,17 +75,6 @@ def _until(query: Query, arguments: Arguments, moment: SessionView) -> Query:
         raise UsageError("--follow waits for what is still to come, and a moment has passed; name the session alone")
     end = moment.seq + 1
     return replace(query, end=end if query.end is None else min(end, query.end))
-
-
-def _time(text: str | None) -> int | None:
-    if text is None:
-        return None
-    moment = parse_moment(text)
-    if isinstance(moment, AtTime):
-        return moment.time_ns
-    if isinstance(moment, Ago):
-        return system_clock() - moment.duration_ns
-    raise UsageError(f"{text!r} is no time; write 2026-11-20T22:44 (UTC) or '10 minutes ago'")
 
 
 def _found(store: Store, session_id: str | None, query: Query) -> Iterator[Event]:
@@ -147,7 +135,7 @@ VERBS = {
         ),
         options=(
             Option("-t --type", "Only this type; a glob; may be repeated", metavar="GLOB", repeat=True),
-            Option("--since", "Only from this time on: 2026-11-20T22:44 (UTC) or '10 minutes ago'", metavar="TIME"),
+            Option("--since", "Only from this time on: 2026-11-20T22:44 (UTC), 7d, '10 minutes ago'", metavar="TIME"),
             Option("--until", "Only before this time", metavar="TIME"),
             Option("--from", "Only from this number on", metavar="SEQ", number=True),
             Option("--to", "Only up to this number", metavar="SEQ", number=True),

@@ -10,9 +10,10 @@ from sessionfs.cli.spec import SESSION, Option, Positional, Verb
 
 
 def _configure(call: Call, arguments: Arguments) -> None:
-    from sessionfs.cli.values import parse_metadata
+    from sessionfs.cli.values import parse_pairs
 
-    settings: dict[str, Any] = parse_metadata(arguments.texts("KEY=VALUE"))
+    what = "setting: write KEY=VALUE, as in retention.keep_versions=5"
+    settings: dict[str, Any] = parse_pairs(arguments.texts("KEY=VALUE"), what)
     settings.update(dict.fromkeys(arguments.texts("unset")))
     with call.open_store() as store:
         session = call.session(store, arguments.text("SESSION"))

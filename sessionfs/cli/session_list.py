@@ -72,7 +72,7 @@ VERBS = {
             Option("--tag", "Only with this tag; repeated, all of them", metavar="TAG", repeat=True),
             Option("--parent", "Only children of this session", metavar="SESSION", complete="session"),
             Option("--created-by", "Only those that this actor created, such as uid:1000", metavar="ACTOR"),
-            Option("--after", "Only those created after: 2026-11-20 or 2026-11-20T22:44:01Z", metavar="TIME"),
+            Option("--after", "Only those created after: 2026-11-20, 2026-11-20T22:44:01Z, 7d", metavar="TIME"),
             Option("--before", "Only those created before", metavar="TIME"),
             Option("--text", "Only with this text in the name or description", metavar="TEXT"),
             Option("--sort", "By this field", metavar="KEY", choices=SORT_KEYS),

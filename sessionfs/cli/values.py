@@ -23,21 +23,29 @@ SET_FILE = Option(
 
 
 def parse_metadata(pairs: Iterable[str]) -> dict[str, Any]:
-    """Return what several ``K=V`` say.
+    """Return what several ``K=V`` of metadata say; otherwise as :func:`parse_pairs`."""
+    return parse_pairs(pairs, "metadata: write K=V, as in author=ada or count=3")
+
+
+def parse_pairs(pairs: Iterable[str], what: str) -> dict[str, Any]:
+    """Return what several ``K=V`` say: V as JSON if it is JSON, else as text.
+
+    Args:
+        what: What they have to be, for messages.
 
     Raises:
         UsageError: One of them has no ``=``, or nothing before it.
     """
-    metadata: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise UsageError(f"{pair!r} is no metadata: write K=V, as in author=ada or count=3")
+            raise UsageError(f"{pair!r} is no {what}")
         try:
-            metadata[key] = parse_json(value)
+            values[key] = parse_json(value)
         except ValueError:
-            metadata[key] = value
-    return metadata
+            values[key] = value
+    return values
 
 
 def changed_metadata(known: dict[str, Any], arguments: Arguments) -> dict[str, Any]:

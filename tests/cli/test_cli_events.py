@@ -122,7 +122,6 @@ def test_every_verb_goes_on_with_the_environment(q4):
         (2, ["events", "--from", "1"]),
         (2, ["events", "q4", "--from", "x"]),
         (2, ["events", "--since", "soon"]),
-        (2, ["events", "--since", "5"]),
         (2, ["events", "--follow", "--reverse"]),
         (2, ["events", "--follow", "--until", "2030-01-01"]),
         (2, ["events", "--correlation", "c", "--reverse"]),

@@ -143,7 +143,7 @@ def test_list_table(several):
 
 def test_list_refuses(q4):
     assert "--status cannot be 'done'" in q4.fails(2, "session", "list", "--status", "done")
-    assert "is not a time" in q4.fails(2, "session", "list", "--after", "yesterday")
+    assert "is no time" in q4.fails(2, "session", "list", "--after", "tomorrow")
     assert "--sort cannot be" in q4.fails(2, "session", "list", "--sort", "colour")
     assert "--limit takes a number" in q4.fails(2, "session", "list", "--limit", "-1")
     assert "one argument too many" in q4.fails(2, "session", "list", "q4")
@@ -220,3 +220,17 @@ def test_delete_says_where_it_is(q4):
 def test_delete_as_json(q4):
     document = q4("session", "delete", "q4", "--json").json
     assert document["id"] == "q4" and document["trash"].startswith(f"{q4.store}/trash/q4@")
+
+
+def test_times_are_written_as_in_queries(q4):
+    for time in ("7d", "7 days ago", "yesterday", "2026-01-01"):
+        assert q4.ok("session", "list", "--after", time).lines
+        assert not q4.ok("session", "list", "--before", time).lines
+        assert q4.ok("events", "--since", time).lines
+        assert not q4.ok("events", "--until", time).lines
+    assert "'soon' is no time; write 2026-11-20" in q4.fails(2, "session", "list", "--after", "soon")
+    assert "'soon' is no time; write 2026-11-20" in q4.fails(2, "events", "--since", "soon")
+
+
+def test_a_setting_that_says_nothing_is_called_so(q4):
+    assert "'a' is no setting: write KEY=VALUE" in q4.fails(2, "session", "configure", "q4", "a")
