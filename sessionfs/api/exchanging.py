@@ -172,7 +172,8 @@ def verify_bundle(source: Path | BinaryIO) -> Bundled:
 def _reading(source: Path | BinaryIO, read: Callable[[BinaryIO, str], Result]) -> Result:
     """Return what *read* makes of an open file and what to call it."""
     if not isinstance(source, str | os.PathLike):
-        return read(source, "the stream")
+        known = getattr(source, "name", None)  # a number, of what was opened by its descriptor
+        return read(source, known if isinstance(known, str) else "the stream")
     name = os.fspath(source)
     with open(name, "rb") as file:
         return read(file, name)

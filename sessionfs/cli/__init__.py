@@ -51,6 +51,9 @@ def main(
         first, words = parse_globals(_FIRST_OPTIONS, list(argv))
         if first.flag("version"):
             return _print(stdout, _version())
+        if words[:1] == ["help"]:
+            first.update(Arguments({"help": [""]}))
+            del words[0]
         name, words = _find_verb(words)
         if name not in MODULE_OF:
             return _help_without_verb(name, first.flag("help") or bool(words), stdout, stderr)
@@ -139,10 +142,16 @@ def _find_verb(words: list[str]) -> tuple[str, list[str]]:
 def _nearest(name: str) -> str:
     from difflib import get_close_matches
 
-    # Also by the second word alone: "put" is "artifact put".
-    known = {**{verb.split()[-1]: verb for verb in MODULE_OF}, **{word: word for word in (*MODULE_OF, *FAMILIES)}}
-    close = dict.fromkeys(known[match] for match in get_close_matches(name, known, n=2))
-    return f" (did you mean {' or '.join(close)}?)" if close else ""
+    family, _, word = name.partition(" ")
+    if family in FAMILIES:
+        known = {verb.split()[1]: verb for verb in MODULE_OF if verb.startswith(f"{family} ")}
+        others = f"; there are: {', '.join(known.values())}"
+    else:
+        # Also by the second word alone: "put" is "artifact put".
+        known = {**{verb.split()[-1]: verb for verb in MODULE_OF}, **{word: word for word in (*MODULE_OF, *FAMILIES)}}
+        word, others = name, ""
+    close = dict.fromkeys(known[match] for match in get_close_matches(word, known, n=2))
+    return f" (did you mean {' or '.join(close)}?)" if close else others
 
 
 def _help_without_verb(family: str, asked: bool, stdout: TextIO, stderr: TextIO) -> int:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 
 def _fsck(call: Call, arguments: Arguments) -> int:
+    if arguments.flag("dry-run") and not arguments.flag("repair"):
+        raise UsageError("--dry-run says what --repair would do; without --repair, fsck only looks")
     directory = arguments.maybe("recover")
     if directory is not None:
         return _recover(call, directory)

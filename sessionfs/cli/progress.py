@@ -90,6 +90,11 @@ class _Counted:
         self._file = file
         self._progress = progress
 
+    @property
+    def name(self) -> object:
+        """What the file is called, if it is called anything."""
+        return getattr(self._file, "name", None)
+
     def read(self, size: int = -1) -> bytes:
         data = self._file.read(size)
         self._progress.advance(len(data))

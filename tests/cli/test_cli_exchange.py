@@ -93,3 +93,9 @@ def test_results_can_have_names_as_long_as_any(q4):
     q4.ok("export", "@", f"{characters[:60]}.tar")
     q4.ok("bundle", "create", f"{characters[:61]}.b", "@")
     assert len(os.listdir(q4.cwd)) == 3
+
+
+def test_a_file_that_is_no_bundle_is_named(q4):
+    path = q4.write("notes", "no bundle")
+    for verb in ("verify", "unbundle"):
+        assert f"{path} is no whole bundle" in q4.fails(6, "bundle", verb, "notes")

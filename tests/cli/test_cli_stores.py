@@ -158,3 +158,23 @@ def test_an_unknown_verb_is_answered_with_the_nearest(bare):
 def test_a_store_without_a_name_is_not_another_one(bare, words):
     assert "a store needs a directory; an empty name was given" in bare.fails(2, *words)
     assert not bare.store.exists()
+
+
+def test_help_is_a_word_too(bare):
+    assert bare.ok("help").out == bare.ok("--help").out
+    assert bare.ok("help", "artifact", "put").out == bare.ok("artifact", "put", "--help").out
+    assert bare.ok("help", "session").out == bare.ok("session", "--help").out
+
+
+def test_a_second_word_that_is_unknown_is_one_of_the_first(bare):
+    assert "there are: retention plan, retention run" in bare.fails(2, "retention", "bogus")
+    assert "did you mean session list?" in bare.fails(2, "session", "lst")
+
+
+def test_a_dry_run_goes_with_a_repair(cli):
+    assert "--dry-run says what --repair would do" in cli.fails(2, "fsck", "--dry-run")
+    assert cli("fsck", "--repair", "--dry-run").code == 0
+
+
+def test_what_is_imported_late_is_listed():
+    assert set(sessionfs.__all__) <= set(dir(sessionfs))
