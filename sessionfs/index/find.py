@@ -87,7 +87,7 @@ def place_of(found: Any, order: Order) -> Place:
     """Return where something that was found stands in an order."""
     if isinstance(found, SessionInfo):
         return _OF_SESSION[order.key](found), found.id
-    return _OF_ARTIFACT[order.key](found), found.session, text_of(found.path), found.seq, found.key
+    return _OF_ARTIFACT[order.key](found), found.session, text_of(found.path), found.seq, found.version, found.key
 
 
 _OF_SESSION: dict[str, Any] = {

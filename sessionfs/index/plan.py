@@ -51,7 +51,7 @@ _ARTIFACT_ORDER = {
     "type": "a.type",
     "session": "s.id",
 }
-_ARTIFACT_TIES = ("s.id", "a.path", "a.seq", "a.key")
+_ARTIFACT_TIES = ("s.id", "a.path", "a.seq", "a.version", "a.key")
 
 _SESSION_ORDER = {
     "created": "s.created_ns",

@@ -126,7 +126,15 @@ def link_targets(found: Iterable[IndexedArtifact]) -> dict[bytes, str]:
             counts[name] = counts.get(name, 0) + 1
         names |= {key: name for key, name in formed.items() if counts[name] == 1 and _fits(name)}
     # What is left is too long, or is called as something else is written.
-    return {encode(names.get(one.key) or f"{one.session}~{one.key}"): _target(one) for one in waiting}
+    taken = set(names.values())
+    for one in waiting:
+        if one.key not in names:
+            name = f"{one.session}~{one.key}"
+            while name in taken:
+                name += "~"
+            taken.add(name)
+            names[one.key] = name
+    return {encode(names[one.key]): _target(one) for one in waiting}
 
 
 def _plain(one: _Needed) -> str:

@@ -43,7 +43,7 @@ Place = tuple[int | str, ...]
 """Where something stands in an order: the value sorted by, then what tells equal ones apart."""
 
 _TIES: dict[Subject, tuple[type[int] | type[str], ...]] = {
-    Subject.ARTIFACTS: (str, str, int, int),  # session, path, number of the record, number in the index
+    Subject.ARTIFACTS: (str, str, int, int, int),  # session, path, numbers of record and version, number in the index
     Subject.SESSIONS: (str,),  # id
 }
 

@@ -256,7 +256,7 @@ def _place(one, key):
         values = {"name": one.name or "", "status": one.status.value, "id": one.id, "size": one.size}
         return values.get(key, getattr(one, _SESSION_ATTRIBUTES.get(key, key), None)), one.id
     values = {"name": _text(one.name), "path": _text(one.path)}
-    return values.get(key, getattr(one, _ATTRIBUTES.get(key, key))), one.session, _text(one.path), one.seq
+    return values.get(key, getattr(one, _ATTRIBUTES.get(key, key))), one.session, _text(one.path), one.seq, one.version
 
 
 def _text(path):

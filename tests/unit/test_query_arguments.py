@@ -73,13 +73,13 @@ def test_keywords_that_cannot_be(keywords):
 
 def test_pages():
     page = make_page(Subject.ARTIFACTS, sort="size", reverse=True, limit=3)
-    cursor = format_cursor(page.order, (10, "q4", "a/b", 3, 7))
-    assert make_page(Subject.ARTIFACTS, sort="size", reverse=True, cursor=cursor).after == (10, "q4", "a/b", 3, 7)
+    cursor = format_cursor(page.order, (10, "q4", "a/b", 3, 2, 7))
+    assert make_page(Subject.ARTIFACTS, sort="size", reverse=True, cursor=cursor).after == (10, "q4", "a/b", 3, 2, 7)
     for wrong in ({"sort": "nothing"}, {"sort": "events"}, {"limit": -1}, {"offset": 1.5}, {"limit": 1 << 63}):
         with pytest.raises(BadOrder):
             make_page(Subject.ARTIFACTS, **wrong)
     others = [
-        "", "x", "é", "====", format_cursor(Order("size", True), ("10", "q4", "a", 3, 7)),
+        "", "x", "é", "====", format_cursor(Order("size", True), ("10", "q4", "a", 3, 2, 7)),
         format_cursor(Order("size", True), (10, "q4")), cursor[:-3],
     ]  # fmt: skip
     for text in others:
