@@ -10,8 +10,6 @@ from typing import NewType
 
 from blake3 import blake3
 
-from sessionfs.errors import InvalidInput
-
 ObjectId = NewType("ObjectId", str)
 
 OID_LENGTH = 64  # hex digits
@@ -22,10 +20,6 @@ THREADED_BYTES = 4 << 20
 
 _OID = re.compile(r"[0-9a-f]{64}")
 _OID_PREFIX = re.compile(r"[0-9a-f]{4,64}")
-
-
-class MalformedOid(InvalidInput):
-    """The text is not an object id."""
 
 
 def hash_bytes(data: bytes | bytearray | memoryview) -> ObjectId:
@@ -66,14 +60,3 @@ def is_oid(text: str) -> bool:
 def is_oid_prefix(text: str) -> bool:
     """Say whether *text* could abbreviate an object id: 4 to 64 lower-case hex digits."""
     return _OID_PREFIX.fullmatch(text) is not None
-
-
-def parse_oid(text: str) -> ObjectId:
-    """Return *text* as an object id.
-
-    Raises:
-        MalformedOid: It is not 64 lower-case hex digits.
-    """
-    if not is_oid(text):
-        raise MalformedOid(f"{text!r} is not an object id: 64 lower-case hex digits are needed")
-    return ObjectId(text)
