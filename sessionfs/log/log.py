@@ -22,7 +22,7 @@ from sessionfs.errors import Conflict, ReadOnlyStore, from_os_error
 from sessionfs.locks import renew_in_children
 from sessionfs.log.appends import is_after
 from sessionfs.log.damage import CorruptLog, UnreadableLog, is_damage
-from sessionfs.log.framing import MAX_RECORD_BYTES
+from sessionfs.log.framing import MAX_RECORD_BYTES, is_linked
 from sessionfs.log.lines import NoSuchLog, line_at, newest_base, read_lines
 from sessionfs.log.record import (
     Body,
@@ -198,13 +198,21 @@ class Log:
         with self.lock:  # so that nobody closes the descriptor meanwhile
             return self._disk.pread(self._descriptor(), length, offset)
 
+    def first_record(self) -> Record | None:
+        """Return the first record; None when there is none that can be believed."""
+        line = self._line_at(0)
+        return parse_line(line) if line is not None and is_linked(line, self._start.chain) else None
+
     def record_at(self, offset: int) -> Record | None:
         """Return the record that starts at *offset* bytes, or None. Its chain is not checked."""
+        line = self._line_at(offset)
+        return None if line is None else parse_line(line)
+
+    def _line_at(self, offset: int) -> bytes | None:
         try:
-            line = line_at(self._disk, self._descriptor(), offset)
+            return line_at(self._disk, self._descriptor(), offset)
         except UnreadableLog:
             return None  # as above
-        return None if line is None else parse_line(line)
 
     def read_new(self) -> list[Record]:
         """Return the records that were appended since the last call, by whichever process, and move past them.

@@ -72,7 +72,7 @@ def begin(session: Session, *, heal: bool = True) -> Past:
 
 def fork_of(session: Session) -> Fork | None:
     """Return where *session* begins, if it is a fork."""
-    first = session.log.record_at(0)
+    first = session.log.first_record()
     if first is None or first.type != "session.created" or b'"fork"' not in bytes(first.data):
         return None
     try:

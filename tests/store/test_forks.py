@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from disks import Watched
 from sessionfs.durable import OsDisk
 from sessionfs.errors import Conflict, Corrupt, InvalidInput, NotFound
 from sessionfs.fsck import check
+from sessionfs.log import CorruptLog
 from sessionfs.sessions import Status
 from sessionfs.store import past
 from sessionfs.store.store import Store
@@ -419,3 +421,15 @@ def test_the_id_of_a_fork_is_taken_although_its_records_rest_on_another_log(path
     store.fork_session("parent", session_id="child").artifacts.put("f", store.objects.put_bytes(b"2"))
     with pytest.raises(Conflict):
         Store(path).create_session(session_id="child")
+
+
+def test_a_fork_whose_first_record_is_damaged_says_so_and_does_not_blame_its_parent(store):
+    store.create_session(session_id="parent")
+    store.fork_session("parent", session_id="child")
+    store.close()
+    log = Path(store.layout.log("child"))
+    log.write_bytes(log.read_bytes().replace(b'"offset":', b'"offset":9', 1))  # where in the parent it begins
+    again = Store(store.path)
+    session = again.session("child")
+    assert isinstance(session.damage, CorruptLog) and session.damage.seq == 0
+    assert again.session("parent").damage is None
