@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from conftest import Cli
+from descriptors import count_descriptors
 
 from sessionfs.cli import exits
 
@@ -265,10 +266,10 @@ def test_what_is_not_run(q4: Cli) -> None:
 def test_what_turns_out_to_be_no_program(q4: Cli, options: tuple[str, ...]) -> None:
     q4.write("data", "no program")
     (q4.cwd / "data").chmod(0o755)
-    before = len(os.listdir("/proc/self/fd"))
+    before = count_descriptors()
     done = q4("run", "@", *options, "--", "./data")
     assert (done.code, done.out, done.err) == (126, "", "sessionfs: run: ./data cannot be run: Exec format error\n")
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert count_descriptors() == before
     _, ended = q4.ok("--json", "events", "@", "--type", "workflow.*").json
     assert "Exec format error" in ended["data"]["error.message"]
     shown = q4.ok("--json", "session", "show", "q4").json

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from descriptors import count_descriptors
 
 import sessionfs
 from sessionfs import Session
@@ -694,8 +695,8 @@ def test_only_one_collects(collecting: Collecting) -> None:
 
 def test_nothing_stays_open(collecting: Collecting) -> None:
     collecting.once()
-    before = len(os.listdir("/proc/self/fd"))
+    before = count_descriptors()
     collecting.once()
     with pytest.raises(AlreadyCollected), collecting.collector(), collecting.collector():
         pass
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert count_descriptors() == before

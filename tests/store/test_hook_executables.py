@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from descriptors import count_descriptors
 
 import sessionfs
 from sessionfs import api
@@ -488,10 +489,10 @@ def test_without_hooks_nobody_looks_for_packages_in_detail(place, monkeypatch):
 
 def test_hooks_leave_no_descriptors_behind(place, session):
     place.hook("post-state-change", "sleep 300 & echo $! >>children")
-    before = len(os.listdir("/proc/self/fd"))
+    before = count_descriptors()
     for number in range(5):
         session.state["k"] = number
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert count_descriptors() == before
     for pid in (place.path / "children").read_text().split():
         os.kill(int(pid), 9)
 

@@ -12,6 +12,7 @@ import threading
 import pytest
 from bare import Bare, draft, values_of
 from blake3 import blake3
+from descriptors import count_descriptors
 
 from sessionfs.durable import Mode
 from sessionfs.locks import LockHeld, acquire
@@ -390,8 +391,7 @@ def test_a_log_may_rest_while_it_is_committed_and_written_again(tmp_path):
     log = bare.log(create=True)
     bare.append(log, 1)
     log.rest()
-    gc.collect()
-    before = len(os.listdir("/proc/self/fd"))
+    before = count_descriptors()
     in_sync, go_on = threading.Event(), threading.Event()
     sync = bare.disk.fdatasync
 
@@ -415,5 +415,4 @@ def test_a_log_may_rest_while_it_is_committed_and_written_again(tmp_path):
     log.commit()
     assert values_of(bare.log().read_new()) == [1, 2, 3]
     log.rest()
-    gc.collect()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert count_descriptors() == before

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
 import random
 from pathlib import Path
 
 import pytest
 from bare import Bare
 from bench import Bench, new_disk
+from descriptors import count_descriptors
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -119,20 +119,16 @@ def test_lists_of_lists_read_as_their_content(data):
         objects.verify(file)
 
 
-def open_files():
-    return len(os.listdir("/proc/self/fd"))
-
-
 def test_a_reader_holds_few_files_open_and_opens_them_when_they_are_needed(bare, objects):
     oid, content = join(bare, [(bytes([number]) * 10, None) for number in range(1, 100)])
-    before = open_files()
+    before = count_descriptors()
     with objects.open(oid) as reader:
-        assert open_files() == before
+        assert count_descriptors() == before
         assert reader.pread(5, 503) == content[503:508]
-        assert open_files() == before + 1
+        assert count_descriptors() == before + 1
         assert b"".join(reader.pieces()) == content
-        assert open_files() <= before + 4
-    assert open_files() == before
+        assert count_descriptors() <= before + 4
+    assert count_descriptors() == before
 
 
 def test_a_whole_read_leaves_the_cache_alone(bare, joined):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 import os
 from pathlib import Path
 
 import pytest
 from bench import Bench, new_disk
+from descriptors import count_descriptors
 from disks import Watched
 
 from sessionfs.errors import Conflict, Corrupt, InvalidInput, NotFound, Unsupported
@@ -315,14 +315,12 @@ def test_who_deletes_does_not_take_away_what_others_made_in_its_place(store, ses
 
 
 def test_more_sessions_than_stay_open_can_be_used(store, path):
-    before = len(os.listdir("/proc/self/fd"))
-    gc.collect()
-    before = len(os.listdir("/proc/self/fd"))
+    before = count_descriptors()
     ids = [store.create_session().id for _ in range(300)]
     assert store.session_ids() == sorted(ids)
     for session_id in itertools.islice(ids, 0, None, 7):
         put(store.session(session_id), "f")
-    assert len(os.listdir("/proc/self/fd")) - before < 2 * 256 + 20
+    assert count_descriptors() - before < 2 * 256 + 20
     store.close()
     assert Store(path).session(ids[0]).info().artifact_count == 1
 

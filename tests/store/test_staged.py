@@ -10,6 +10,7 @@ import threading
 import pytest
 from bare import Bare
 from bench import LIMITS
+from descriptors import count_descriptors
 
 from sessionfs.durable import OsDisk
 from sessionfs.errors import InvalidInput, NoSpace
@@ -462,11 +463,8 @@ def test_a_full_disk_loses_nothing_that_was_taken(bare, stage):
 
 
 def test_what_is_let_go_leaves_no_descriptor(bare, objects, base):
-    def count():
-        return len(os.listdir("/proc/self/fd"))
-
     objects.stage().discard()
-    before = count()
+    before = count_descriptors()
     for change in (
         lambda staged: staged.append(NOISE),
         lambda staged: staged.pwrite(b"x", 20 << 20),
@@ -481,7 +479,7 @@ def test_what_is_let_go_leaves_no_descriptor(bare, objects, base):
                     staged.finish()
                     staged.pread(10, 0)
                 staged.discard()
-                assert count() == before
+                assert count_descriptors() == before
 
 
 def test_a_length_that_no_file_can_have_is_refused_and_changes_nothing(stage, base, tmp_path):

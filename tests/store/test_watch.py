@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import gc
 import os
 import shutil
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from descriptors import count_descriptors
 
 import sessionfs
 from sessionfs import Event, Session, Store
@@ -212,13 +212,12 @@ def test_closing_ends_who_waits(store: Store, session: Session, poll: bool | Non
 
 
 def test_nothing_stays_open(store: Store, session: Session, poll: bool | None) -> None:
-    gc.collect()
-    before = len(os.listdir("/proc/self/fd"))
+    before = count_descriptors()
     for _ in range(3):
         with store.watch(poll=poll), store.watch(sessions=[session], poll=poll):
             pass
         store.watch(poll=poll)  # nobody closes it
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert count_descriptors() == before
 
 
 # Tasks
