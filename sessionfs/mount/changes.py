@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable
 
 import pyfuse3
@@ -27,6 +28,8 @@ class Invalidator:
 
     def __init__(self) -> None:
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._content: Counter[int] = Counter()  # numbers of inodes whose pages are to be forgotten, and how often
+        self._counting = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="sessionfs-invalidate", daemon=True)
 
     def start(self) -> None:
@@ -46,7 +49,25 @@ class Invalidator:
     def inode(self, number: int, *, content: bool) -> None:
         """Forget the attributes of an inode, and its pages if its *content* changed."""
         known = pyfuse3.InodeT(number)
-        self._tasks.put(lambda: pyfuse3.invalidate_inode(known, attr_only=not content))
+        if not content:
+            self._tasks.put(lambda: pyfuse3.invalidate_inode(known, attr_only=True))
+            return
+        with self._counting:
+            self._content[number] += 1
+        self._tasks.put(lambda: self._forget_pages(known))
+
+    def is_forgetting(self, number: int) -> bool:
+        """Say whether the kernel may have pages of an inode still that it has to forget."""
+        return number in self._content
+
+    def _forget_pages(self, number: pyfuse3.InodeT) -> None:
+        try:
+            pyfuse3.invalidate_inode(number)
+        finally:
+            with self._counting:
+                self._content[number] -= 1
+                if not self._content[number]:
+                    del self._content[number]
 
     def _run(self) -> None:
         while (task := self._tasks.get()) is not None:

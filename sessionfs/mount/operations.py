@@ -155,7 +155,9 @@ class Operations(pyfuse3.Operations):
         self._handles[self._last_handle] = handle
         if asker != NOBODY:
             self._on_behalf[self._last_handle] = asker
-        return FileInfo(fh=FileHandleT(self._last_handle), direct_io=handle.direct_io, keep_cache=handle.keep_cache)
+        # Who has seen the new length opens the file, and must not read old pages before we have been heard.
+        keep_cache = handle.keep_cache and self._view.has_good_pages(handle.inode)
+        return FileInfo(fh=FileHandleT(self._last_handle), direct_io=handle.direct_io, keep_cache=keep_cache)
 
     # Names and attributes
 

@@ -73,6 +73,10 @@ class View:
         """Return the number for a new virtual inode at *path*."""
         return self.inodes.free_number(virtual_number(path)) if path else virtual_number(path)
 
+    def has_good_pages(self, inode: Inode) -> bool:
+        """Say whether what the kernel has of a file's content is so: of what others do it is told a moment later."""
+        return not self._invalidator.is_forgetting(inode.number)
+
     # Sessions
 
     def session_ids(self) -> list[str]:

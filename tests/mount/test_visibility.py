@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from servers import Mount, eventually, run
 
 from sessionfs.fsck import check, repair
+from sessionfs.mount.changes import Invalidator
 from sessionfs.store.session import Session
 from sessionfs.store.store import Store
 
@@ -186,6 +188,45 @@ def test_the_mount_and_another_process_write_at_once(mounted: Mount) -> None:
     seen(lambda: set(os.listdir(mounted.artifacts)) == names)
     assert {node.name for _, node in mounted.session().tree.walk()} == names
     assert run("cat", mounted.artifacts / "mount-299") == "299"
+
+
+def test_pages_are_not_kept_by_who_opens_a_file_before_the_kernel_has_been_told(monkeypatch: Any) -> None:
+    told: list[int] = []
+    go_on = threading.Event()
+
+    def invalidate(number: int, attr_only: bool = False) -> None:
+        assert go_on.wait(10)
+        told.append(number)
+
+    monkeypatch.setattr("pyfuse3.invalidate_inode", invalidate)
+    invalidator = Invalidator()
+    invalidator.start()
+    try:
+        invalidator.inode(7, content=False)
+        assert not invalidator.is_forgetting(7)
+        for _ in range(2):
+            invalidator.inode(7, content=True)
+        assert invalidator.is_forgetting(7) and not invalidator.is_forgetting(8)
+        go_on.set()
+        assert eventually(lambda: not invalidator.is_forgetting(7), seconds=10)
+    finally:
+        go_on.set()
+        invalidator.stop()
+    assert told == [7, 7, 7]
+
+
+def test_a_file_that_changes_is_never_read_with_its_new_length_and_old_content(mounted: Mount) -> None:
+    session = mounted.session()
+    put(session, "f", b"begin")
+    path = mounted.artifacts / "f"
+    assert eventually(path.exists, seconds=10)
+    for number in range(120):
+        text = b"%03d " % number * (number % 7 + 1)  # never as long as the one before
+        path.read_bytes()  # the kernel has its pages
+        put(session, "f", text)
+        while path.stat().st_size != len(text):
+            pass
+        assert path.read_bytes() == text
 
 
 def test_a_session_that_a_repair_cuts_back_goes_on_in_the_mount(mounted: Mount) -> None:
