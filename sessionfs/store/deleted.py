@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from sessionfs.durable import Disk
-from sessionfs.durable.publish import sync_name
+from sessionfs.durable.publish import make_directory, sync_name
 from sessionfs.errors import from_os_error
 from sessionfs.log.framing import written_type
 from sessionfs.log.lines import last_line
@@ -37,13 +37,20 @@ def move_to_trash(store: Store, session_id: str) -> str:
     path = layout.log(session_id)
     target = layout.trashed(session_id, store.clock())
     try:
-        fd = disk.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fd = disk.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return _newest(store, session_id)
         try:
             disk.lock(fd, path)
             in_place = disk.status_at(path)
             if in_place is None or in_place[:2] != disk.identity(fd) or written_type(last_line(disk, fd)) != _TYPE:
                 return _newest(store, session_id)
-            disk.rename(layout.session(session_id), target)
+            try:
+                disk.rename(layout.session(session_id), target)
+            except FileNotFoundError:  # a copy of a store may lack empty directories
+                make_directory(disk, store.unsynced, store.config.mode, layout.trash)
+                disk.rename(layout.session(session_id), target)
         finally:
             disk.close(fd)
         with contextlib.suppress(FileNotFoundError):
@@ -51,8 +58,6 @@ def move_to_trash(store: Store, session_id: str) -> str:
         store.unsynced.add_log(f"{target}/log")  # what was owed to it by its old name is owed still
         for name in (target, layout.session(session_id)):
             sync_name(disk, store.unsynced, store.config.mode, name)
-    except FileNotFoundError:
-        return _newest(store, session_id)
     except OSError as failure:
         raise from_os_error(failure, f"move session {session_id} to the trash") from failure
     return target

@@ -314,6 +314,13 @@ def test_who_deletes_does_not_take_away_what_others_made_in_its_place(store, ses
     assert store.session("x").info().artifact_count == 2
 
 
+def test_a_session_is_deleted_also_where_a_copy_has_no_trash(store, session, path):
+    os.rmdir(f"{path}/trash")
+    place = store.delete_session("x")
+    assert os.path.exists(f"{place}/log") and os.listdir(f"{path}/sessions") == []
+    assert store.create_session(session_id="x").info().artifact_count == 0
+
+
 def test_more_sessions_than_stay_open_can_be_used(store, path):
     before = count_descriptors()
     ids = [store.create_session().id for _ in range(300)]
