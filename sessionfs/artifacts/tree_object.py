@@ -15,9 +15,10 @@ entries that only point there::
 A directory of more than 1,024 entries is in parts, so that one more entry costs a part of it and not all of it. Each is
 a tree object as above, and the directory's own one lists them::
 
-    {"parts":[{"directories":0,"entries":251,"first":"","tree":"<oid>"},{…,"first":"report.txt",…}]}
+    {"parts":[{"directories":2,"entries":251,"first":"","tree":"<oid>"},{…,"first":"report.txt",…}]}
 
-A part has the names from ``first`` on, up to the next one's. Where parts begin follows from the names alone: at each
+``directories``, how many of the entries are, is left out when none is. A part has the names from ``first`` on, up to
+the next one's. Where parts begin follows from the names alone: at each
 whose CRC-32 (zlib's, of its bytes) is a multiple of 256. So the same entries have the same objects, however they came.
 """
 
