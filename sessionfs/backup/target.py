@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from sessionfs.artifacts.names import MAX_NAME_BYTES
@@ -13,6 +14,7 @@ from sessionfs.store.layout import is_store
 from sessionfs.store.store import Store
 
 _UNFINISHED = ".unfinished"
+_COPIED_FROM = "copied-from"  # in tmp/ of a clone that is about to get an identity of its own: whose copy it is
 
 
 class OtherStore(Conflict):
@@ -133,7 +135,13 @@ class Unfinished:
         self.path = os.path.abspath(path)
         check_apart(source_path, self.path)
         check_free(self.path)
-        self.store = open_copy(source_path, beside(self.path), identity)
+        unfinished = beside(self.path)
+        self._copied_from = f"{unfinished}/tmp/{_COPIED_FROM}"
+        self._source_identity = identity
+        if is_store(unfinished) and _first_line(self._copied_from) == identity:  # killed with its own identity already
+            self.store = Store(unfinished)
+        else:
+            self.store = open_copy(source_path, unfinished, identity)
 
     def finish(self, identity: str | None = None) -> Store:
         """Put it in its place, with another *identity* if one is given, and return it opened.
@@ -143,7 +151,21 @@ class Unfinished:
         """
         store = self.store
         if identity is not None:
+            with open(self._copied_from, "w", encoding="ascii") as file:
+                file.write(f"{self._source_identity}\n")
+                file.flush()
+                os.fsync(file.fileno())
             write_identity(store.disk, store.layout, identity, replace=True)
         store.close()
         put_in_place(store.disk, self.path)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{self.path}/tmp/{_COPIED_FROM}")
         return Store(self.path)
+
+
+def _first_line(path: str) -> str | None:
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.readline().rstrip("\n")
+    except FileNotFoundError:
+        return None
