@@ -9,6 +9,7 @@
 ``columns``    which columns fit, and how wide they are
 ``lines``      a text, a picture or bytes to scroll in; ``content`` reads what it shows, ``picture`` decodes images
 ``latest``     reading in threads: of what is asked for one after the other, only the newest
+``threads``    where it is read
 ``live``       what other processes append, as it happens
 ``commands``   everything that can be done, as the command line that does it; ``acts`` which of it a key means
 ``dialog``     asks what such a command needs, shows it, and runs it

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
 from textual.app import App
@@ -25,11 +24,9 @@ from sessionfs.ui.main import Main
 from sessionfs.ui.panes import ArtifactsPane, Draw, EventsPane, SessionsPane, StatePane
 from sessionfs.ui.preview import Viewer
 from sessionfs.ui.table import Table
+from sessionfs.ui.threads import Threads
 from sessionfs.ui.trash import Trash
 from sessionfs.ui.versions import Versions
-
-# What reads for the screen: the tables, the preview, the watch.
-_THREADS = 4
 
 # What is in the session that is chosen is read first.
 _WATCH_SECONDS = 0.3
@@ -82,7 +79,7 @@ class Browser(App[None]):
         super().__init__(ansi_color=None if has_colours else True)
         self._store = store
         self._run_verb = run
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sessionfs-ui")
+        self._threads = Threads()
         self._is_following = False
         self.main = Main(store, self._threads, draw, query=query, session_id=session_id)
         self.theme = LIGHT if is_light else DARK
@@ -109,9 +106,9 @@ class Browser(App[None]):
         await follow(self._store, self._threads, self._take_in, self._note_damage)
 
     def on_unmount(self) -> None:
-        """Let go of the threads; what they still read is of no use to anybody."""
-        self.workers.cancel_all()  # one may have begun on the way out, and would ask them
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Let go of the threads."""
+        self.workers.cancel_all()  # one may have begun on the way out
+        self._threads.close()
 
     # Ending
 

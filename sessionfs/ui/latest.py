@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor
 from typing import Any, NamedTuple, TypeVar
 
 from textual.widget import Widget
 
 from sessionfs.errors import Error
+from sessionfs.ui.threads import Threads
 
 Result = TypeVar("Result")
 
@@ -23,7 +22,7 @@ class _Asked(NamedTuple):
 class Latest:
     """Reads one thing at a time; what was asked for meanwhile, and is not the newest, is not read at all."""
 
-    def __init__(self, widget: Widget, threads: Executor) -> None:
+    def __init__(self, widget: Widget, threads: Threads) -> None:
         """Prepare it.
 
         Args:
@@ -57,11 +56,10 @@ class Latest:
         self._next = _Asked(lambda: None, lambda _: None, lambda _: None) if self._is_running else None
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
             while (asked := self._next) is not None:
                 try:
-                    result = await loop.run_in_executor(self._threads, asked.read)
+                    result = await self._threads.run(asked.read)
                 except (Error, OSError) as failure:
                     if self._is_wanted(asked):
                         self._next = None

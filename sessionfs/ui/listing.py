@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -17,6 +16,7 @@ from sessionfs.query import BadQuery
 from sessionfs.shown import unmistakable
 from sessionfs.ui.rows import Order, Rows
 from sessionfs.ui.table import Table
+from sessionfs.ui.threads import Threads
 
 # Somebody who types is not interrupted.
 _PAUSE_SECONDS = 0.12
@@ -37,7 +37,7 @@ class Listing(Vertical):
 
     def __init__(
         self,
-        threads: Executor,
+        threads: Threads,
         *,
         name: str,
         nothing: str,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor
 
 from sessionfs.api import Store
 from sessionfs.errors import Error
+from sessionfs.ui.threads import Threads
 
 # A screen that changes more often cannot be read.
 _PAUSE_SECONDS = 0.25
@@ -15,7 +15,7 @@ _PAUSE_SECONDS = 0.25
 
 async def follow(
     store: Store,
-    threads: Executor,
+    threads: Threads,
     tell: Callable[[dict[str, int]], None],
     damaged: Callable[[str, Error], None],
 ) -> None:
@@ -27,7 +27,7 @@ async def follow(
         damaged: Told of a session whose log cannot be read on.
     """
     loop = asyncio.get_running_loop()
-    watch = await loop.run_in_executor(threads, lambda: store.watch(on_error=damaged))
+    watch = await threads.run(lambda: store.watch(on_error=damaged))
     tell({})  # what has happened until now
     moved: dict[str, int] = {}
     pause: asyncio.TimerHandle | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor
 from functools import partial
 from typing import ClassVar
 
@@ -28,6 +27,7 @@ from sessionfs.ui.panes import ArtifactsPane, Draw, EventsPane, SessionsPane, St
 from sessionfs.ui.preview import Preview, command_of_row
 from sessionfs.ui.rows import ArtifactRows, EventRows, Row, SessionRows, StateRows
 from sessionfs.ui.table import Table
+from sessionfs.ui.threads import Threads
 
 
 class Main(Screen[None]):
@@ -56,7 +56,7 @@ class Main(Screen[None]):
         Binding("r", "read_again", "Read again", show=False, tooltip="Read everything again"),
     ]
 
-    def __init__(self, store: Store, threads: Executor, draw: Draw, *, query: str, session_id: str | None) -> None:
+    def __init__(self, store: Store, threads: Threads, draw: Draw, *, query: str, session_id: str | None) -> None:
         super().__init__()
         self._draw = draw
         self._store = store

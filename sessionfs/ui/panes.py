@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -16,6 +15,7 @@ from sessionfs.ui.latest import Latest
 from sessionfs.ui.lines import Lines
 from sessionfs.ui.listing import Listing
 from sessionfs.ui.rows import ArtifactRows, Order, SessionRows
+from sessionfs.ui.threads import Threads
 
 
 class SessionsPane(Listing):
@@ -27,7 +27,7 @@ class SessionsPane(Listing):
         Binding("d,delete", "app.act('delete_session')", "Delete", tooltip="Move the session to the trash"),
     ]
 
-    def __init__(self, threads: Executor, query: str) -> None:
+    def __init__(self, threads: Threads, query: str) -> None:
         super().__init__(
             threads,
             name="sessions",
@@ -51,7 +51,7 @@ class ArtifactsPane(Listing):
         Binding("d,delete", "app.act('remove')", "Remove", tooltip="Remove the artifact"),
     ]
 
-    def __init__(self, threads: Executor) -> None:
+    def __init__(self, threads: Threads) -> None:
         super().__init__(
             threads,
             name="artifacts",
@@ -71,7 +71,7 @@ class StatePane(Listing):
         Binding("d,delete", "app.act('remove_state')", "Delete", tooltip="Delete the key"),
     ]
 
-    def __init__(self, threads: Executor) -> None:
+    def __init__(self, threads: Threads) -> None:
         super().__init__(threads, name="state", nothing="No key begins so. e sets one.", hint="/ how the key begins")
 
 
@@ -84,7 +84,7 @@ class EventsPane(Listing):
         Binding("R", "app.act('restore_here')", "Restore", tooltip="Bring the moment after this event back"),
     ]
 
-    def __init__(self, threads: Executor) -> None:
+    def __init__(self, threads: Threads) -> None:
         super().__init__(threads, name="events", nothing="No event is so.", hint="/ type:tool.* actor:uid:* text")
 
 
@@ -95,7 +95,7 @@ Draw = Callable[[Timeline, int], list[Line]]
 class TimelinePane(Lines):
     """When things happened in the session that is chosen, and in those below it."""
 
-    def __init__(self, threads: Executor, draw: Draw) -> None:
+    def __init__(self, threads: Threads, draw: Draw) -> None:
         super().__init__(id="timeline-pane")
         self._drawing = Latest(self, threads)
         self._draw_it = draw

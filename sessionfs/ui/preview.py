@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import Executor
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -21,12 +20,13 @@ from sessionfs.ui.content import Content, json_lines, plain, read_content, wrapp
 from sessionfs.ui.latest import Latest
 from sessionfs.ui.lines import Lines
 from sessionfs.ui.rows import Row
+from sessionfs.ui.threads import Threads
 
 
 class Preview(Lines):
     """What a row holds, read in a thread."""
 
-    def __init__(self, threads: Executor, *, id: str) -> None:
+    def __init__(self, threads: Threads, *, id: str) -> None:
         super().__init__(id=id)
         self._reading = Latest(self, threads)
         self._shown: Row | None = None
@@ -67,7 +67,7 @@ class Viewer(Screen[None]):
         Binding("y", "app.copy_command", "Copy command", show=False, tooltip="Copy the command in the last line"),
     ]
 
-    def __init__(self, row: Row, words: list[str], threads: Executor) -> None:
+    def __init__(self, row: Row, words: list[str], threads: Threads) -> None:
         super().__init__()
         self._row = row
         self._threads = threads

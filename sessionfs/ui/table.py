@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -25,6 +24,7 @@ from sessionfs.ui.columns import GAP, Column, fit
 from sessionfs.ui.content import wrapped
 from sessionfs.ui.latest import Latest
 from sessionfs.ui.rows import Cell, Order, Row, Rows
+from sessionfs.ui.threads import Threads
 
 # Rows are read so many at a time: more than a screen shows.
 PAGE_ROWS = 128
@@ -132,7 +132,7 @@ class Table(ScrollView, can_focus=True):
         done: int
         total: int
 
-    def __init__(self, threads: Executor, *, id: str, nothing: str) -> None:
+    def __init__(self, threads: Threads, *, id: str, nothing: str) -> None:
         """Make one without rows.
 
         Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -20,6 +19,7 @@ from sessionfs.ui.columns import Column
 from sessionfs.ui.commands import Action
 from sessionfs.ui.rows import Cell, ListRows, Row
 from sessionfs.ui.table import Table
+from sessionfs.ui.threads import Threads
 
 _COLUMNS = (
     Column("name", 20, 0),
@@ -39,7 +39,7 @@ class Trash(Screen[None]):
         Binding("E", "empty", "Empty it"),
     ]
 
-    def __init__(self, store: Store, threads: Executor, do: Callable[[Action, Callable[[], None]], None]) -> None:
+    def __init__(self, store: Store, threads: Threads, do: Callable[[Action, Callable[[], None]], None]) -> None:
         """Prepare it.
 
         Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -26,6 +25,7 @@ from sessionfs.ui.latest import Latest
 from sessionfs.ui.lines import Lines
 from sessionfs.ui.rows import Cell, ListRows, Row
 from sessionfs.ui.table import Table
+from sessionfs.ui.threads import Threads
 
 # Of larger versions only the sizes are compared.
 _COMPARED_BYTES = 1 << 20
@@ -58,7 +58,7 @@ class Versions(Screen[None]):
         session: Callable[[], Session],
         path: str,
         mime_type: str,
-        threads: Executor,
+        threads: Threads,
         do: Callable[[Action, Callable[[], None]], None],
     ) -> None:
         """Prepare it.

@@ -479,6 +479,7 @@ def test_what_begins_while_the_browser_ends_is_not_begun(store, q4):
         await seat.wait(lambda: [worker.node for worker in seat.app.workers] == [seat.app])
         seat.app._begin_to_follow()
         seat.app.on_unmount()
+        seat.app._begin_to_follow()
 
     browse(store, q4, steps)
 
