@@ -28,7 +28,9 @@ class Invalidator:
 
     def __init__(self) -> None:
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
-        self._content: Counter[int] = Counter()  # numbers of inodes whose pages are to be forgotten, and how often
+        # Numbers of inodes that have pages, or names, to be forgotten, and how often.
+        self._pages: Counter[int] = Counter()
+        self._names: Counter[int] = Counter()
         self._counting = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="sessionfs-invalidate", daemon=True)
 
@@ -41,33 +43,48 @@ class Invalidator:
         self._tasks.put(None)
         self._thread.join(timeout=5)
 
-    def entry(self, directory: int, name: bytes) -> None:
-        """Forget what *name* is in the directory with this number, or that it is missing."""
+    def entry(self, directory: int, name: bytes, *, of: int | None = None) -> None:
+        """Forget what *name* is in the directory with this number, or that it is missing.
+
+        Args:
+            of: Number of the inode that had the name.
+        """
         number = pyfuse3.InodeT(directory)
-        self._tasks.put(lambda: pyfuse3.invalidate_entry(number, pyfuse3.FileNameT(name)))
+        self._forget(self._names, of, lambda: pyfuse3.invalidate_entry(number, pyfuse3.FileNameT(name)))
 
     def inode(self, number: int, *, content: bool) -> None:
         """Forget the attributes of an inode, and its pages if its *content* changed."""
         known = pyfuse3.InodeT(number)
-        if not content:
+        if content:
+            self._forget(self._pages, number, lambda: pyfuse3.invalidate_inode(known))
+        else:
             self._tasks.put(lambda: pyfuse3.invalidate_inode(known, attr_only=True))
-            return
-        with self._counting:
-            self._content[number] += 1
-        self._tasks.put(lambda: self._forget_pages(known))
 
-    def is_forgetting(self, number: int) -> bool:
+    def is_forgetting_pages(self, number: int) -> bool:
         """Say whether the kernel may have pages of an inode still that it has to forget."""
-        return number in self._content
+        return number in self._pages
 
-    def _forget_pages(self, number: pyfuse3.InodeT) -> None:
-        try:
-            pyfuse3.invalidate_inode(number)
-        finally:
-            with self._counting:
-                self._content[number] -= 1
-                if not self._content[number]:
-                    del self._content[number]
+    def is_forgetting_names(self, number: int) -> bool:
+        """Say whether the kernel may find an inode still by a name that it has no more."""
+        return number in self._names
+
+    def _forget(self, counter: Counter[int], number: int | None, task: _Task) -> None:
+        if number is None:
+            self._tasks.put(task)
+            return
+
+        def counted() -> None:
+            try:
+                task()
+            finally:
+                with self._counting:
+                    counter[number] -= 1
+                    if not counter[number]:
+                        del counter[number]
+
+        with self._counting:
+            counter[number] += 1
+        self._tasks.put(counted)
 
     def _run(self) -> None:
         while (task := self._tasks.get()) is not None:

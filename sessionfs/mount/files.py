@@ -14,6 +14,7 @@ INLINE_BYTES happens in a worker, with the inode's lock held; writers wait for t
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ from sessionfs.artifacts.mime import SNIFFED_BYTES
 from sessionfs.mount.artifacts import ArtifactInode
 from sessionfs.mount.file_handles import FileHandle
 from sessionfs.mount.handles import Handle
-from sessionfs.mount.inodes import Caller, build_attributes
+from sessionfs.mount.inodes import Caller, build_attributes, error
 from sessionfs.mount.loop import holding, in_worker
 from sessionfs.objects import ObjectReader, Staged, Stored
 from sessionfs.oid import ObjectId
@@ -135,6 +136,8 @@ class ArtifactFile(ArtifactInode):
     # Opening and closing
 
     async def open(self, flags: int, caller: Caller) -> Handle:
+        if self.mounted.is_found_by_old_names(self) and (self.retired or self.path is None):
+            raise error(errno.ESTALE)  # the kernel looks the name up anew: what is written to it here would be lost
         writes = flags & os.O_ACCMODE != os.O_RDONLY
         if writes or flags & os.O_TRUNC:
             self.mounted.check_writable()
@@ -452,7 +455,7 @@ class ArtifactFile(ArtifactInode):
             parent, name = self.node.parent, self.node.name
             assert parent is not None
             self.mounted.session.tree.remove_unrecorded(self.node)
-            self.mounted.invalidate_entry(parent, name)
+            self.mounted.invalidate_entry(parent, name, of=self)
 
     def is_open_elsewhere(self, caller: Caller) -> bool:
         """Whether the process that opened it has another descriptor of it (see :meth:`FileHandle.flush`)."""

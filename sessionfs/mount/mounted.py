@@ -172,9 +172,10 @@ class MountedSession:
     def _foreign(self, record: Record, applied: Applied | None) -> None:
         if applied is None:
             return
+        removed = None if applied.removed is None else self.known.get(applied.removed)
         for directory, name in applied.parents:
             self.changed(directory)
-            self.invalidate_entry(directory, name)
+            self.invalidate_entry(directory, name, of=removed)
         content_changed = record.type == "artifact.stored"
         self._invalidate(applied.node, content=content_changed)
         self._invalidate(applied.removed, content=False)
@@ -208,13 +209,22 @@ class MountedSession:
         del self.known[node]
         for directory, name in ((node.parent, node.name), *(node.others or ())):
             if directory is not None:
-                self.invalidate_entry(directory, name)
+                self.invalidate_entry(directory, name, of=inode)
 
-    def invalidate_entry(self, directory: Directory, name: str) -> None:
-        """Make the kernel forget what *name* is in *directory*."""
+    def invalidate_entry(self, directory: Directory, name: str, *, of: ArtifactInode | None = None) -> None:
+        """Make the kernel forget what *name* is in *directory*.
+
+        Args:
+            of: What had the name.
+        """
         known = self.known.get(directory)
         if known is not None:
-            self._invalidator.entry(known.number, name.encode("utf-8", "surrogateescape"))
+            number = None if of is None else of.number
+            self._invalidator.entry(known.number, name.encode("utf-8", "surrogateescape"), of=number)
+
+    def is_found_by_old_names(self, inode: ArtifactInode) -> bool:
+        """Say whether the kernel has not yet been told of a name that *inode* has no more."""
+        return self._invalidator.is_forgetting_names(inode.number)
 
     def forget_pages(self, inode: ArtifactInode) -> None:
         """Make the kernel forget the content and attributes of *inode*."""

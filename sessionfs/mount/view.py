@@ -75,7 +75,7 @@ class View:
 
     def has_good_pages(self, inode: Inode) -> bool:
         """Say whether what the kernel has of a file's content is so: of what others do it is told a moment later."""
-        return not self._invalidator.is_forgetting(inode.number)
+        return not self._invalidator.is_forgetting_pages(inode.number)
 
     # Sessions
 

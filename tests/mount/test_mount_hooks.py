@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -194,6 +195,37 @@ def test_what_hooks_modify_is_seen_through_the_mount(hooked: Hooked) -> None:
     with fails_with(errno.EPERM):
         (artifacts / "made").mkdir()  # the kernel is about to know it by its name
     assert sorted(os.listdir(artifacts)) == ["d", "tagged"]
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_nothing_is_written_to_what_lost_its_name_elsewhere(hooked: Hooked, is_replaced: bool) -> None:
+    hooked.hook(
+        "pre-artifact-store",
+        """[ $SESSIONFS_PATH = d/slow ] || exit 0
+        touch asked
+        until [ -e go ]; do sleep 0.01; done""",
+    )
+    artifacts, store_path = hooked.mount.artifacts, hooked.mount.store_path
+    (artifacts / "d").mkdir()
+    (artifacts / "d/f").write_text("one")
+    making = threading.Thread(target=(artifacts / "d/slow").mkdir)
+    making.start()  # the kernel locks d, and cannot be told of what happens in it
+    assert eventually((store_path / "asked").exists, seconds=10)
+    artifacts_elsewhere = sessionfs.open(store_path).sessions["one"].artifacts
+    if is_replaced:
+        artifacts_elsewhere.put("other", "two")
+        artifacts_elsewhere.rename("other", "d/f")
+    else:
+        artifacts_elsewhere.delete("d/f")
+    letting = threading.Timer(0.3, (store_path / "go").touch)
+    letting.start()
+    writing = contextlib.nullcontext() if is_replaced else fails_with(errno.ENOENT)
+    with writing, open(artifacts / "d/f", "r+") as file:
+        assert file.read() == "two"
+        file.write(" and three")
+    making.join()
+    letting.join()
+    assert not is_replaced or artifacts_elsewhere.read("d/f") == b"two and three"
 
 
 def test_a_hook_may_use_the_mount_even_the_file_it_is_about(hooked: Hooked) -> None:
