@@ -1,4 +1,5 @@
-"""What watching and collecting cost: how late a watcher in another process is, and how fast a directory is taken in."""
+"""What watching and collecting cost: how late a watcher in another process is, or a mount, and how fast a directory is
+taken in."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ from blake3 import blake3
 
 from benchmarks import material
 from benchmarks.api import SMALL_BYTES, let_go, make_fan_out, open_session, raw_put_large
-from benchmarks.measure import MILLISECONDS, Row, Side, at_least_part, at_most, megabytes_per_second
+from benchmarks.measure import MILLISECONDS, Row, Side, Skipped, at_least_part, at_most, megabytes_per_second
+from benchmarks.mount.filesystems import lacking_fuse, mounted_store
 from sessionfs.collect import Collector
 
 FILES_COUNT = 2_000
@@ -23,6 +26,7 @@ SESSIONS_COUNT = 1_000
 EVENTS_PER_SECOND = 2_000
 _EVENTS = 200
 _PAUSE_SECONDS = 0.01  # so that each finds a watcher that waits
+_LOOK_SECONDS = 0.0001
 
 # Each writes a byte for each event that it was waiting for.
 _WATCHER = """
@@ -101,6 +105,45 @@ def raw_watch_event(place: str) -> Side:
 
     done = partial(_read_byte, watcher)
     return Side(lambda _: done(os.write(fd, b"x" * 300)), arguments=_with_pauses, close=close)
+
+
+# A mount's delay
+
+
+def see_in_mount(place: str) -> Side:
+    """Store a version in this process, until the mount, which has been asked for its size before, shows the new one."""
+    if (why := lacking_fuse()) is not None:
+        raise Skipped(why)
+    store, session = open_session(place)
+    point = f"{place}/mnt"
+    os.mkdir(point)
+    stack = ExitStack()
+    root = stack.enter_context(mounted_store(store.path, point, session.id)).root
+    path = f"{root}/f"
+
+    def see(number: int) -> None:
+        session.artifacts.put("f", b"x" * number)
+        while not os.path.exists(path) or os.stat(path).st_size != number:
+            time.sleep(_LOOK_SECONDS)
+
+    def close() -> None:
+        stack.close()
+        let_go(store)
+
+    return Side(see, arguments=_with_pauses, close=close)
+
+
+def raw_see(place: str) -> Side:
+    """By hand: write a file, until it has its new size."""
+    path = f"{place}/f"
+
+    def see(number: int) -> None:
+        with open(path, "wb") as file:
+            file.write(b"x" * number)
+        while os.stat(path).st_size != number:
+            time.sleep(_LOOK_SECONDS)
+
+    return Side(see, arguments=_with_pauses)
 
 
 def percentile(percent: int) -> Callable[[Iterable[float]], float]:
@@ -202,6 +245,9 @@ ROWS = (
         _LATE, MILLISECONDS, calls=_EVENTS),
     Row("watch: the same, 99 of 100, among 2,000 a second", partial(watch_event, busy=True), raw_watch_event,
         _LATE, MILLISECONDS, calls=_EVENTS, average=percentile(99)),
+    Row("mount: a version of another process seen", see_in_mount, raw_see, _LATE, MILLISECONDS, calls=_EVENTS),
+    Row("mount: the same, 99 of 100", see_in_mount, raw_see, _LATE, MILLISECONDS, calls=_EVENTS,
+        average=percentile(99)),
     Row("collect 2,000 files of 1 KiB", partial(collect_files, make=make_small_files), raw_collect_files,
         operations=FILES_COUNT),
     Row("collect a file of 100 MiB of text", partial(collect_files, make=make_large_file),

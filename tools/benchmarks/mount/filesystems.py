@@ -125,7 +125,7 @@ def create_store(scratch: Scratch) -> str:
 
 
 @contextmanager
-def mounted_store(store: str, point: str) -> Iterator[Filesystem]:
+def mounted_store(store: str, point: str, session: str = _SESSION) -> Iterator[Filesystem]:
     """Mount an existing store at *point*.
 
     ``--foreground``, so that its process is ours from the first moment on, and cannot be left behind.
@@ -135,7 +135,7 @@ def mounted_store(store: str, point: str) -> Iterator[Filesystem]:
         told = int(os.getxattr(point, "user.sessionfs.pid"))
         if told != served.pid:
             raise Skipped(f"the mount on {point} is served by process {told} instead of {served.pid}.")
-        yield _OurMount(f"{point}/sessions/{_SESSION}/artifacts", served)
+        yield _OurMount(f"{point}/sessions/{session}/artifacts", served)
 
 
 @contextmanager
