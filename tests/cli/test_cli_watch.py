@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Cli
+from calling import Cli
 from descriptors import count_descriptors
 
 from sessionfs.cli import exits
 
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 60.0
 
 
 @contextmanager
@@ -170,7 +170,7 @@ def test_collect_when_nobody_reads_what_it_prints(q4: Cli) -> None:
         assert collecting.stdout is not None and collecting.stderr is not None
         collecting.stdout.close()
         q4.write("work/b", "two")
-        assert (collecting.wait(timeout=10), collecting.stderr.read()) == (exits.BROKEN_PIPE, "")
+        assert (collecting.wait(timeout=WAIT_SECONDS), collecting.stderr.read()) == (exits.BROKEN_PIPE, "")
     assert q4.ok("artifact", "cat", "@", "b").out == "two"
     (q4.cwd / "work/b").unlink()
     assert q4.ok("collect", "@", "work", "--once").lines == ["deleted\tb\t"]
@@ -325,5 +325,5 @@ def test_what_nobody_reads_ends_a_command_as_without_us(q4: Cli) -> None:
 
 def test_what_goes_on_in_the_background_is_not_waited_for(q4: Cli) -> None:
     begin = time.monotonic()
-    assert q4.ok("run", "@", "--", "sh", "-c", "echo now; sleep 60 &").out == "now\n"
-    assert time.monotonic() - begin < 30
+    assert q4.ok("run", "@", "--", "sh", "-c", "echo now; sleep 120 &").out == "now\n"
+    assert time.monotonic() - begin < 100
