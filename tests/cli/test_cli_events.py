@@ -214,7 +214,7 @@ def test_following_shows_the_last_ones_and_then_what_comes(q4):
         event = json.loads(follower.stdout.readline())
         assert (event["seq"], event["data"]) == (7, {"text": "ü"})
         follower.send_signal(signal.SIGINT)
-        assert follower.wait(timeout=20) == 130
+        assert follower.wait(timeout=60) == 130
         assert follower.stderr.read() == ""
     finally:
         follower.kill()

@@ -39,7 +39,7 @@ from sessionfs.ui.table import PAGE_ROWS, Table
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 LARGE, MIDDLE, SMALL = (160, 36), (100, 24), (80, 24)
 
 HOSTILE = (

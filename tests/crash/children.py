@@ -78,4 +78,4 @@ def children(begin: str, round: str, *arguments: object, imports: str = "", **en
         yield Children(process)
         assert process.stdin is not None
         process.stdin.close()
-        process.wait(30)
+        process.wait(60)

@@ -49,7 +49,7 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path, mode):
                 assert [fault for fault in check(Store(path)) if fault.is_damage] == []
     finally:
         writer.stdin.close()
-        writer.wait(30)
+        writer.wait(60)
         writer.stdout.close()
 
 

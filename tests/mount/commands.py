@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -102,13 +103,18 @@ def unmount_all(store: Path) -> None:
 
 @contextmanager
 def usable_by_all(device: str) -> Iterator[None]:
-    """Let normal users mount, as on machines made for people."""
-    before = stat.S_IMODE(os.stat(device).st_mode)
-    os.chmod(device, 0o666)
+    """Let normal users mount, as on machines made for people; one test at a time: what was before is put back."""
+    lock = os.open(os.path.dirname(device), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        yield
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        before = stat.S_IMODE(os.stat(device).st_mode)
+        os.chmod(device, 0o666)
+        try:
+            yield
+        finally:
+            os.chmod(device, before)
     finally:
-        os.chmod(device, before)
+        os.close(lock)
 
 
 def python_for_all() -> str:

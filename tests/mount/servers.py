@@ -115,7 +115,7 @@ class Mount:
 def unmount(path: Path) -> None:
     """Unmount as people do; what is still being closed makes it busy for a moment."""
     command = ["umount", str(path)] if os.geteuid() == 0 else ["fusermount3", "-u", str(path)]
-    done = eventually(lambda: _try(command), seconds=10)
+    done = eventually(lambda: _try(command))
     assert done
 
 
@@ -123,7 +123,7 @@ def _try(command: list[str]) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def eventually(condition: Callable[[], Any], *, seconds: float) -> Any:
+def eventually(condition: Callable[[], Any], *, seconds: float = 60.0) -> Any:
     """Return the first true value of *condition*; its last value when the time is over."""
     deadline = time.monotonic() + seconds
     while not (value := condition()) and time.monotonic() < deadline:

@@ -154,9 +154,9 @@ def test_lazy_detaches_and_everything_is_stored(mounted: Commands, point: Path) 
         file.write("after\n")
         # The place is free again, and a mount there does not end with the old one.
         mounted.ok("mount", point)
-    assert eventually(lambda: has_ended(pid), seconds=10)
+    assert eventually(lambda: has_ended(pid))
     assert content(mounted, "f") == b"before\nafter\n"
-    assert eventually(lambda: (artifacts(point) / "f").read_text() == "before\nafter\n", seconds=5)
+    assert eventually(lambda: (artifacts(point) / "f").read_text() == "before\nafter\n")
     mounted.ok("umount", point)
     assert logs(mounted) == []
 
@@ -169,7 +169,7 @@ def test_what_is_detached_takes_no_other_mount_with_it(mounted: Commands, point:
         mounted.ok("umount", "--lazy", point)
         mounted.ok("mount", point)
         os.kill(old, signal.SIGTERM)
-        assert eventually(lambda: has_ended(old), seconds=10)
+        assert eventually(lambda: has_ended(old))
         assert [mount["state"] for mount in mounted.mounted()] == ["serving"]
         with pytest.raises(OSError):
             file.close()
@@ -203,7 +203,7 @@ def test_force_ends_it_now(mounted: Commands, point: Path) -> None:
 def test_after_a_kill_umount_cleans_up(mounted: Commands, point: Path) -> None:
     (artifacts(point) / "f").write_text("closed")
     os.kill(pid_of(mounted), signal.SIGKILL)
-    assert eventually(lambda: [mount["state"] for mount in mounted.mounted()] == ["dead"], seconds=5)
+    assert eventually(lambda: [mount["state"] for mount in mounted.mounted()] == ["dead"])
     assert f"has died; clean up with: sessionfs umount {point}" in mounted.fails(5, "mount", "--stats", point)
     done = mounted.ok("umount", point)
     assert f"the process of the mount on {point} had died; what it left is taken away; it was killed" in done.stderr
@@ -215,7 +215,7 @@ def test_after_a_kill_mounting_again_cleans_up(mounted: Commands, point: Path) -
     (artifacts(point) / "f").write_text("closed")
     pid = pid_of(mounted)
     os.kill(pid, signal.SIGKILL)
-    assert eventually(lambda: has_ended(pid), seconds=5)
+    assert eventually(lambda: has_ended(pid))
     done = mounted.ok("mount", point)
     assert done.stderr.startswith(f"mounted {mounted.store} on {point}, in place of a mount whose process had died; ")
     assert (artifacts(point) / "f").read_text() == "closed"
@@ -249,7 +249,7 @@ def test_force_ends_one_that_hangs_when_it_can(
         unmount.umount(str(point), force=True)
     assert find_mount(str(point)) is None
     os.kill(stopped, signal.SIGCONT)
-    assert eventually(lambda: has_ended(stopped), seconds=10)
+    assert eventually(lambda: has_ended(stopped))
 
 
 # Logs
@@ -275,7 +275,7 @@ def test_the_log_is_quiet_when_nothing_is_wrong(mounted: Commands, point: Path) 
 def test_the_log_says_how_the_process_died(mounted: Commands, point: Path) -> None:
     pid = pid_of(mounted)
     os.kill(pid, signal.SIGSEGV)
-    assert eventually(lambda: has_ended(pid), seconds=10)
+    assert eventually(lambda: has_ended(pid))
     log = next((mounted.store / "tmp").glob("mount-*.log"))
     assert "Segmentation fault" in log.read_text()
     done = mounted.ok("umount", point)
@@ -335,7 +335,7 @@ def test_a_terminal_that_closes(command: Commands, point: Path, in_background: b
     if in_background:
         assert (artifacts(point) / "f").read_text() == "x"
         command.ok("umount", point)
-    assert eventually(lambda: has_ended(pid), seconds=10)
+    assert eventually(lambda: has_ended(pid))
     assert not os.path.ismount(point)
     assert content(command, "f") == b"x"
 
@@ -345,7 +345,7 @@ def test_an_interrupted_start_leaves_nothing(command: Commands, point: Path) -> 
         command.argv("mount", point), env=command.env, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
     )
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    assert eventually(lambda: process.poll() is not None or children.read_text().split(), seconds=30)
+    assert eventually(lambda: process.poll() is not None or children.read_text().split())
     process.send_signal(signal.SIGINT)
     said = process.communicate()[1]
     assert process.returncode == 130, said

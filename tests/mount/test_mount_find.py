@@ -62,7 +62,7 @@ def test_what_changes_is_found_at_once(filled: Mount) -> None:
     assert (found / "c.csv").read_text() == "mine"
     with sessionfs.open(filled.store_path) as store:
         store.sessions["two"].artifacts.put("d.csv", b"of another process")
-    assert eventually(lambda: "d.csv" in os.listdir(found), seconds=5)
+    assert eventually(lambda: "d.csv" in os.listdir(found))
     (filled.path / "sessions/one/artifacts/c.csv").unlink()
     assert "c.csv" not in os.listdir(found)
     assert links(filled.path / "find/versions:all name:c.csv").keys() == {"c.csv~1"}

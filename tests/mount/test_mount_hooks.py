@@ -190,7 +190,7 @@ def test_what_hooks_modify_is_seen_through_the_mount(hooked: Hooked) -> None:
     (artifacts / "d/wrong").write_text("one")
     assert os.listdir(artifacts / "d") == ["right"] and (artifacts / "d/right").read_text() == "one"
     (artifacts / "d/wrong").write_text("another")
-    assert eventually(lambda: (artifacts / "d/right").read_text() == "another", seconds=5)
+    assert eventually(lambda: (artifacts / "d/right").read_text() == "another")
     assert hooked.mount.session().tree.find("d/right").version == 2
     with fails_with(errno.EPERM):
         (artifacts / "made").mkdir()  # the kernel is about to know it by its name
@@ -210,7 +210,7 @@ def test_nothing_is_written_to_what_lost_its_name_elsewhere(hooked: Hooked, is_r
     (artifacts / "d/f").write_text("one")
     making = threading.Thread(target=(artifacts / "d/slow").mkdir)
     making.start()  # the kernel locks d, and cannot be told of what happens in it
-    assert eventually((store_path / "asked").exists, seconds=10)
+    assert eventually((store_path / "asked").exists)
     artifacts_elsewhere = sessionfs.open(store_path).sessions["one"].artifacts
     if is_replaced:
         artifacts_elsewhere.put("other", "two")
@@ -243,7 +243,7 @@ def test_a_hook_may_use_the_mount_even_the_file_it_is_about(hooked: Hooked) -> N
     (hooked.mount.artifacts / "f").write_text("text\n")
     assert (hooked.mount.store_path / "read").read_text() == "text\n"
     assert (hooked.mount.artifacts / "f").read_text() == "text\nmore\n"
-    assert eventually(lambda: (hooked.mount.artifacts / "copy").exists(), seconds=10)
+    assert eventually(lambda: (hooked.mount.artifacts / "copy").exists())
     hooked.mount.stop()
     assert hooked.told == ["pre-artifact-store one f", "post-artifact-store one f"]
     session = hooked.mount.session()
@@ -276,7 +276,7 @@ def on(hooks):
         # What comes after one file may be told while what comes before the next is asked: the order is free.
         return sorted((mount.artifacts / "mirrored").read_text().splitlines())
 
-    assert eventually(lambda: mirrored() == ["a", "a", "b", "b"], seconds=10)
+    assert eventually(lambda: mirrored() == ["a", "a", "b", "b"])
 
 
 def test_a_hook_that_waits_for_the_directory_it_is_asked_about_ends_when_its_time_is_over(
@@ -296,7 +296,7 @@ def test_a_hook_that_waits_for_the_directory_it_is_asked_about_ends_when_its_tim
     (hooked.hooks / "pre-artifact-delete").unlink()
     os.unlink(directory / "b")
     listed = hooked.mount.store_path / "listed"
-    assert eventually(lambda: listed.exists() and listed.read_text().split() == ["a", "c"], seconds=10)
+    assert eventually(lambda: listed.exists() and listed.read_text().split() == ["a", "c"])
 
 
 def test_slow_hooks_hold_up_who_waits_for_them_and_nobody_else(hooked: Hooked) -> None:
@@ -322,7 +322,7 @@ def test_what_is_written_while_hooks_are_asked_is_in_the_next_version(hooked: Ho
     with open(path, "w") as second:
         closing = threading.Thread(target=path.write_text, args=("one",))
         closing.start()
-        assert eventually((hooked.mount.store_path / "asked").exists, seconds=10)
+        assert eventually((hooked.mount.store_path / "asked").exists)
         second.seek(3)
         second.write("two")
         second.flush()

@@ -108,7 +108,7 @@ def test_a_read_only_mount_sees_what_others_write(command: Commands, point: Path
     command.ok("mount", "--read-only", point)
     assert os.listdir(artifacts(point)) == []
     fill(command.store)
-    assert eventually(lambda: sorted(os.listdir(artifacts(point))) == ["dir", "f"], seconds=5)
+    assert eventually(lambda: sorted(os.listdir(artifacts(point))) == ["dir", "f"])
     command.ok("umount", point)
 
 
@@ -120,7 +120,7 @@ def test_without_a_directory_to_watch_the_kernel_asks_again(command: Commands, p
     with fails_with(errno.ENOENT):
         os.stat(artifacts(point) / "new")
     put(command.store, "new", b"new")
-    assert eventually((artifacts(point) / "new").exists, seconds=5)
+    assert eventually((artifacts(point) / "new").exists)
     command.ok("umount", point)
 
 

@@ -57,7 +57,7 @@ def test_one_store_on_two_directories_and_no_directory_twice(command: Commands, 
     second.mkdir()
     command.ok("mount", "--session", "one", second)
     (point / "sessions/one/artifacts/f").write_text("seen by both\n")
-    assert eventually(lambda: (second / "sessions/one/artifacts/f").exists(), seconds=5)
+    assert eventually(lambda: (second / "sessions/one/artifacts/f").exists())
     assert [(mount["mountpoint"], mount["session"]) for mount in command.mounted()] == [
         (str(point), None),
         (str(second), "one"),

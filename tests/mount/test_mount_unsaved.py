@@ -47,7 +47,7 @@ def test_a_large_file_as_of_when_its_writer_paused(mounted: Mount, tmp_path: Pat
     content = os.urandom(3 * KEPT_BYTES)
     fd = os.open(mounted.artifacts / "large", os.O_WRONLY | os.O_CREAT)
     os.write(fd, content)
-    assert eventually(lambda: b'"oid"' in journal(mounted), seconds=20)
+    assert eventually(lambda: b'"oid"' in journal(mounted))
     os.write(fd, b"and a tail")
     mounted.kill()
     assert recovered(mounted, tmp_path / "out") == {"large": content + b"and a tail"}

@@ -114,7 +114,7 @@ def test_a_full_disk(small_disk: Path, start: Callable[..., Mount]) -> None:
             (mounted.artifacts / f"f{number}").write_bytes(os.urandom(200_000))
     names = {node.name for _, node in mounted.session().tree.walk()}
     # What could not be stored goes when its last descriptor is released, which close(2) does not wait for.
-    assert eventually(lambda: set(os.listdir(mounted.artifacts)) == names, seconds=1)
+    assert eventually(lambda: set(os.listdir(mounted.artifacts)) == names)
     for name in names:
         (mounted.artifacts / name).read_bytes()
     assert (mounted.artifacts / "kept").read_bytes() == b"kept"

@@ -43,7 +43,7 @@ def test_inotifywait(mounted: Mount, tmp_path: Path) -> None:
         command = ["inotifywait", "--monitor", "--format", "%e %f", directory]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
             assert watching.stderr is not None and watching.stdout is not None
-            assert eventually(lambda: "Watches established" in watching.stderr.readline(), seconds=20)
+            assert eventually(lambda: "Watches established" in watching.stderr.readline())
             do_steps(directory)
             (directory / "last").touch()
             lines = list(iter(watching.stdout.readline, "CREATE last\n"))
@@ -93,7 +93,7 @@ def test_watchdog(mounted: Mount) -> None:
 
 def _waiter(handler: Seen) -> Callable[[str, str, str], None]:
     def wait_for(*wanted: str) -> None:
-        while handler.events.get(timeout=20) != wanted:
+        while handler.events.get(timeout=60) != wanted:
             pass
 
     return wait_for

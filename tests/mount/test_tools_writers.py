@@ -137,7 +137,7 @@ def test_memory_and_calls_see_each_other(mounted: Mount) -> None:
         shared[0:5] = b"after"
         private.close()
         shared.close()
-    assert eventually(lambda: len(mounted.stored("f")) == 3, seconds=5)
+    assert eventually(lambda: len(mounted.stored("f")) == 3)
     expected = bytearray(b"." * 20_000)
     expected[0:5], expected[5000:5006], expected[12_000:12_006] = b"after", b"shared", b"called"
     assert path.read_bytes() == bytes(expected)

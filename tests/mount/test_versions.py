@@ -110,8 +110,8 @@ def test_a_new_file_that_cannot_be_recorded_is_gone(mounted: Mount) -> None:
         file.write("x")
         file.flush()
         mounted.session().suspend()
-    assert eventually(lambda: os.listdir(mounted.artifacts) == [], seconds=1)
-    assert eventually(lambda: not (mounted.artifacts / "f").exists(), seconds=1)
+    assert eventually(lambda: os.listdir(mounted.artifacts) == [])
+    assert eventually(lambda: not (mounted.artifacts / "f").exists())
     mounted.expected_log = "could not be stored"
 
 
@@ -127,5 +127,5 @@ def test_an_artifact_over_the_limit(mounted: Mount) -> None:
     (mounted.artifacts / "g").write_text("x")
     with fails_with(errno.EDQUOT):
         (mounted.artifacts / "h").write_text("x")
-    assert eventually(lambda: sorted(os.listdir(mounted.artifacts)) == ["f", "g"], seconds=1)
+    assert eventually(lambda: sorted(os.listdir(mounted.artifacts)) == ["f", "g"])
     mounted.expected_log = "could not be stored"

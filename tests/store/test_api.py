@@ -79,7 +79,7 @@ def test_the_background_thread_syncs_what_is_owed(tmp_path):
         sync = store.core.unsynced.sync
         store.core.unsynced.sync = lambda: (sync(), synced.set())
         store.sessions.create()
-        assert synced.wait(10)
+        assert synced.wait(60)
 
 
 # Sessions

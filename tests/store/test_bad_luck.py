@@ -81,7 +81,7 @@ def test_who_waits_for_a_stopped_process_is_told_which_one_it_is(hold, store):
     begin = time.monotonic()
     with pytest.raises(Conflict, match=rf"{log} is locked: process {holder.pid} has held it for 0.2 s; see whether"):
         session.values.set("key", 1)
-    assert BOUND_SECONDS <= time.monotonic() - begin < 20 * BOUND_SECONDS
+    assert BOUND_SECONDS <= time.monotonic() - begin < 60
     assert "key" not in session.fold.state.keys()  # noqa: SIM118
     assert store.session("one").tree.find("f").version == 1  # readers do not wait
     words = ("state", "set", "one", "key", "1")

@@ -329,7 +329,7 @@ def test_a_long_burst_is_recorded_on_the_way(collecting: Collecting) -> None:
     assert len(collecting.versions()) == len(os.listdir(collecting.work))
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+def eventually(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -397,7 +397,7 @@ def test_a_log_may_rest_while_it_is_committed_and_written_again(tmp_path):
 
     def slow(fd):
         in_sync.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         sync(fd)
 
     bare.disk.fdatasync = slow
@@ -405,7 +405,7 @@ def test_a_log_may_rest_while_it_is_committed_and_written_again(tmp_path):
         log.append(bare.clock, [draft(2)], actor="me")
     committing = threading.Thread(target=log.commit)
     committing.start()
-    assert in_sync.wait(10)
+    assert in_sync.wait(60)
     log.rest()
     with log.writing():
         log.append(bare.clock, [draft(3)], actor="me")

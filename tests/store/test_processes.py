@@ -131,7 +131,7 @@ def test_a_child_that_was_forked_during_a_sync_does_not_wait_for_its_parent(tmp_
     store.create_session(session_id="x")
     syncing = threading.Thread(target=store.sync)
     syncing.start()
-    assert in_sync.wait(10)
+    assert in_sync.wait(60)
     child = os.fork()
     if child == 0:
         signal.alarm(20)

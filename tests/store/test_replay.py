@@ -139,9 +139,9 @@ def test_another_thread_pauses_it(session):
     replay.speed = 10
     thread = threading.Thread(target=replay.start)
     thread.start()
-    assert played.wait(10)  # 0.4 s
+    assert played.wait(60)  # 0.4 s
     replay.pause()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive() and replay.seq == 3
 
 

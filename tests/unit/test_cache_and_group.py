@@ -65,7 +65,7 @@ def test_one_sync_serves_all_who_came_during_the_one_before():
     threads += [start(group, file, end, outcomes) for end in range(2, 10)]
     file.leave.release(2)
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert sorted(outcomes) == [(end, True) for end in range(1, 10)]
     assert file.sync_count == 2
 
@@ -88,7 +88,7 @@ def test_a_failed_sync_is_the_callers_and_nobody_elses_promise():
     threads.append(start(group, file, 2, outcomes))
     file.leave.release(2)
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert sorted(outcomes, key=str) == [(1, "failed"), (2, True)]
     with pytest.raises(OSError, match="EIO"):
         file.written, file.failing = 3, True

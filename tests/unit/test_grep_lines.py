@@ -108,7 +108,7 @@ def test_few_long_results_wait_for_whoever_is_slow():
 
     results = each_in_order([0], work, workers=1, length=lambda number: 1 << 20)
     assert next(results) == 0
-    assert has_given.wait(30)
+    assert has_given.wait(60)
     results.close()
     assert len(given) < 10
 

