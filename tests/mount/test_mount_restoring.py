@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from servers import Mount, eventually, run
 
 import sessionfs
@@ -58,14 +59,16 @@ def test_a_pause_begins_another_operation(mounted: Mount) -> None:
 
 def test_two_programs_at_once_are_two_operations(mounted: Mount) -> None:
     script = "for n in 1 2 3 4 5 6 7 8 9; do echo $0 > {}/$0$n; done"
-    for attempt in "abcdefgh":
-        directory = mounted.artifacts / attempt
+    for attempt in range(100):
+        directory = mounted.artifacts / str(attempt)
         directory.mkdir()
         begun = time.monotonic()
         shells = [subprocess.Popen(["bash", "-c", script.format(directory), name]) for name in ("x", "y")]
         assert [shell.wait() for shell in shells] == [0, 0]
         if time.monotonic() - begun < PAUSE_SECONDS:
-            break  # else one of them may have paused, on a machine that has much to do
+            break
+    else:
+        pytest.skip("this machine has so much to do that one of them may have paused each time")
     session = opened(mounted)
     session.undo()
     left = os.listdir(directory)
