@@ -41,12 +41,14 @@ class _Effect:
         self._undone: set[int] = set()  # numbers of operations that are out of effect
         self._redone: set[int] = set()  # numbers of undoings that are
 
-    def note(self, number: int, brought: sessions.Restored) -> None:
-        """Take in what the operation *number*, an undoing or a redoing, did to those before it."""
+    def note(self, number: int, brought: sessions.Restored) -> tuple[int, ...]:
+        """Take in what the operation *number*, an undoing or a redoing, did; return what it put out of effect."""
         if brought.kind == REDO:
             self._redone.update(brought.operations)
         elif number not in self._redone:
             self._undone.update(brought.operations)
+            return brought.operations
+        return ()
 
     def has(self, number: int) -> bool:
         """Say whether the operation *number* is in effect."""
@@ -57,26 +59,27 @@ class Undoable(msgspec.Struct, frozen=True):
     """The newest operations that are in effect."""
 
     operations: tuple[int, ...]  # their numbers, the newest first
-    place: Place  # before the first record of them all
+    place: Place  # before the first record of them all, and of those that were undone behind it
     base: int  # of the record before that
     others: tuple[Record, ...]  # changes behind that place that are in effect and not theirs, in order
 
     @property
     def position(self) -> Position:
-        """The place before the first record of them all."""
+        """The place before all of these records."""
         return Position(self.place.seq, self.place.offset, self.place.chain, self.base)
 
 
 def find_undoable(session: Session, count: int) -> Undoable:
     """Return the newest *count* operations in effect; the caller is inside ``session.writing()``.
 
-    The log is read back as far as their first records.
+    The log is read back as far as their first records, and those of operations that went on at the same time and have
+    been undone since: no moment behind these is without them.
 
     Raises:
         NothingToUndo: There are not so many.
     """
     effect = _Effect()
-    waiting: set[int] = set()  # chosen ones whose first record has not been met
+    waiting: set[int] = set()  # chosen ones, and those out of effect, whose first record has not been met
     chosen: list[int] = []
     ignored: set[int] = set()  # undoings and redoings
     others: list[Record] = []
@@ -84,7 +87,7 @@ def find_undoable(session: Session, count: int) -> Undoable:
     for place, record in records:
         number = record.seq if record.operation is None else record.operation
         if record.type == _RESTORED and (brought := _brought(session, record)).kind in (UNDO, REDO):
-            effect.note(number, brought)
+            waiting.update(effect.note(number, brought))
             ignored.add(number)
         elif number == 0:
             pass  # what a session began with, from a template; before it there is nothing to go back to

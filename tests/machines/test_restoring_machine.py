@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
 from contextlib import suppress
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from stores import Stores
 
 from sessionfs.errors import Error
 from sessionfs.fsck import check
@@ -62,20 +62,6 @@ def what_is(one):
 def below(artifacts, path):
     """Return what is at *path* or below, without the numbers of inodes: one that is used elsewhere gets another."""
     return {name: {**said, "ino": 0} for name, said in artifacts.items() if name == path or name.startswith(path + "/")}
-
-
-class Stores:
-    """One store for all examples, each with sessions of its own: making one takes longer than an example."""
-
-    directory = None
-    numbers = itertools.count()
-
-    @classmethod
-    def path(cls):
-        if cls.directory is None:
-            cls.directory = tempfile.TemporaryDirectory()
-            Store.create(f"{cls.directory.name}/s")
-        return f"{cls.directory.name}/s"
 
 
 class Restoring(RuleBasedStateMachine):

@@ -46,6 +46,18 @@ def elsewhere(call, *arguments):
     contextvars.Context().run(call, *arguments)
 
 
+class Ongoing:
+    """An operation to which something is added now and then."""
+
+    first = None
+
+    def find(self, log):
+        return self.first
+
+    def note(self, log, seq):
+        self.first = seq if self.first is None else self.first
+
+
 def faults(store):
     return [fault for fault in check(store.core) if fault.is_damage]
 
@@ -286,16 +298,7 @@ def test_a_tree_is_one_operation(session, tmp_path):
 
 
 def test_what_groups_may_be_something_else(session):
-    class Everything:
-        first = None
-
-        def find(self, log_path):
-            return self.first
-
-        def note(self, log_path, seq):
-            self.first = seq if self.first is None else self.first
-
-    with grouped(Everything()):
+    with grouped(Ongoing()):
         session.artifacts.put("a", "")
         with session.operation():
             session.artifacts.put("b", "")
@@ -424,6 +427,27 @@ def test_what_others_did_meanwhile_stays(store, session):
     assert set(texts(session)) == {"shared", "theirs", "mine/a", "mine/b"}
     session.undo(3)
     assert texts(session) == {"shared": "base"} and session.state.to_dict() == {}
+
+
+def test_operations_that_went_on_at_the_same_time_are_undone_one_after_the_other(session):
+    session.state["k"] = "before"
+    theirs = Ongoing()
+    with session.operation():
+        session.state["mine"] = 1
+        for key in ("one", "two"):
+            with grouped(theirs):
+                session.state[key] = 1
+        session.state["k"] = "mine"
+    assert session.undo().operations == (2,)
+    assert session.state.to_dict() == {"k": "before", "one": 1, "two": 1}
+    assert session.undo().operations == (3,)
+    assert session.state.to_dict() == {"k": "before"}
+    session.redo()
+    assert session.state.to_dict() == {"k": "before", "one": 1, "two": 1}
+    session.redo()
+    assert session.state.to_dict() == {"k": "mine", "mine": 1, "one": 1, "two": 1}
+    session.undo(3)
+    assert session.state.to_dict() == {}
 
 
 def test_what_another_operation_rests_on_is_not_taken_away(store, session):

@@ -1,0 +1,22 @@
+"""A store for state machines."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+
+from sessionfs.store.store import Store
+
+
+class Stores:
+    """One store for all examples, each with sessions of its own: making one takes longer than an example."""
+
+    directory = None
+    numbers = itertools.count()
+
+    @classmethod
+    def path(cls):
+        if cls.directory is None:
+            cls.directory = tempfile.TemporaryDirectory()
+            Store.create(f"{cls.directory.name}/s")
+        return f"{cls.directory.name}/s"
