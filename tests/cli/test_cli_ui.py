@@ -414,6 +414,7 @@ def test_a_command_that_cannot_be_run_says_why(store, q4, tmp_path):
 def test_what_runs_is_interrupted_and_what_it_had_done_is_seen(filled, q4):
     filled.sessions.delete("done")
     ended = []
+    may_end = asyncio.Event()
 
     async def run(words: Sequence[str], interrupting: asyncio.Event) -> tuple[int, str, str]:
         if not ended:
@@ -421,6 +422,7 @@ def test_what_runs_is_interrupted_and_what_it_had_done_is_seen(filled, q4):
         try:
             await interrupting.wait()
         finally:
+            await may_end.wait()
             await asyncio.sleep(0.1)  # it takes its time to end
             ended.append(words)
         return 130, "", ""
@@ -435,6 +437,7 @@ def test_what_runs_is_interrupted_and_what_it_had_done_is_seen(filled, q4):
         await seat.see("running…")
         await seat.press("escape")
         await seat.see("interrupting…")
+        may_end.set()
         assert isinstance(seat.app.screen, Dialog)
         await seat.see("it was interrupted")
         assert len(ended) == 1 and "broken@" not in seat.screen

@@ -257,7 +257,7 @@ def test_one_that_was_begun_before_is_waited_for_too(collecting: Collecting) -> 
 
 
 def test_one_that_nobody_closes_is_taken_when_it_is_stable(collecting: Collecting) -> None:
-    with collecting.collector(Timing(0.0, 0.0, 0.05)) as collector:
+    with collecting.collector(Timing(0.0, 0.0, 0.5)) as collector:
         thread = CollectingThread(collector)
         thread.start()
         with (collecting.work / "f").open("wb", buffering=0) as file:
@@ -297,7 +297,7 @@ def test_a_file_that_changes_while_it_is_read(collecting: Collecting, monkeypatc
 
 def test_bursts(collecting: Collecting) -> None:
     """What happens without a pause is recorded together, and what goes on for long in between."""
-    with collecting.collector(Timing(0.15, 3600.0, 2.0)) as collector:
+    with collecting.collector(Timing(1.0, 3600.0, 2.0)) as collector:
         thread = CollectingThread(collector)
         thread.start()
         for number in range(20):
