@@ -207,7 +207,7 @@ class ObjectFiles:
             stored_size = self.disk.size_at(path)
             if stored_size is not None:
                 yield object_file(oid, suffix, Place(path, None, stored_size))
-        for path, entry in self.packs.list(oid):
+        for path, entry in self.packs.find_all(oid):
             yield object_file(oid, entry.suffix, Place(path, entry.start, entry.length))
 
     def _list_files(self, prefix: str) -> Iterator[ObjectFile]:

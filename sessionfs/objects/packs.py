@@ -72,6 +72,14 @@ class Packs:
                 if entry.oid.startswith(prefix):
                     yield pack.path, entry
 
+    def find_all(self, oid: ObjectId) -> Iterator[Packed]:
+        """Yield every place where an object lies, in whatever form; what else is in the packs is not looked at."""
+        with self._lock:
+            packs = self._catalog.all()
+        for pack in packs:
+            for entry in pack.find(oid):
+                yield pack.path, entry
+
     def damage(self) -> Iterator[tuple[str, int, int, bool]]:
         """Yield what in the packs is no object: a path, from where to where, and whether whole objects follow.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sessionfs.fsck import check
+from sessionfs.objects.opened import Complete
 from sessionfs.retention.gc import collect, empty_trash
 from sessionfs.retention.repack import repack
 from sessionfs.store.store import Store
@@ -128,3 +129,17 @@ def test_a_killed_repack_loses_nothing(store):
         assert [fault for fault in check(Store(store.path)) if fault.is_damage] == []
     for session_id, content in expected.items():
         assert read(store, session_id) == content
+
+
+def test_an_object_is_found_in_packs_without_reading_all_that_they_have(store, monkeypatch):
+    fill(store)
+    repack(store)
+    oids = [file.oid for file in store.objects.list()]
+
+    def read_all(_pack):
+        raise AssertionError("the index says where it is")
+
+    monkeypatch.setattr(Complete, "all", read_all)
+    for oid in oids:
+        (file,) = Store(store.path).objects.places(oid)
+        assert (file.oid, file.start is None) == (oid, False)
