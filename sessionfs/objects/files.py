@@ -192,12 +192,21 @@ class ObjectFiles:
     def list(self, prefix: str, *, every: bool = False) -> Iterator[ObjectFile]:
         """Yield every object whose id starts with *prefix*: those with files of their own in the order of the ids.
 
+        What is here from beginning to end is among them, whatever others do; while they repack, some of it twice.
+
         Args:
             every: Also what is in a pack and not looked for there, because the object has a file of its own.
         """
-        yield from self._list_files(prefix)
+        in_both: set[str] = set()
+        self.packs.refresh()
+        for file in self._list_files(prefix):
+            suffix = self.suffix(file)
+            if not every and self.packs.find(file.oid, suffix, refresh=False) is not None:
+                in_both.add(file.oid + suffix)
+            yield file
+        # Not by what has a file now: since its directory was read somebody may have put again what is in a pack.
         for path, entry in self.packs.list(prefix):
-            if every or self.disk.size_at(self.path(entry.oid, entry.suffix)) is None:
+            if entry.oid + entry.suffix not in in_both:
                 yield object_file(entry.oid, entry.suffix, Place(path, entry.start, entry.length))
 
     def places(self, oid: ObjectId) -> Iterator[ObjectFile]:

@@ -143,3 +143,16 @@ def test_an_object_is_found_in_packs_without_reading_all_that_they_have(store, m
     for oid in oids:
         (file,) = Store(store.path).objects.places(oid)
         assert (file.oid, file.start is None) == (oid, False)
+
+
+def test_what_is_put_again_while_objects_are_listed_is_among_them(store):
+    trees = sorted((store.objects.put_json("tree", b'{"%d":1}' % number), b'{"%d":1}' % number) for number in range(9))
+    repack(store)
+    last = trees.pop()
+    store.objects.put_json("tree", last[1])
+    listing = store.objects.list()
+    assert next(listing).oid == last[0]  # the others are behind it, in the pack
+    for _, data in trees:
+        store.objects.put_json("tree", data)  # in directories that were read already
+    assert sorted(file.oid for file in listing) == [oid for oid, _ in trees]
+    assert len(list(store.objects.list())) == 9
