@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from sessionfs.backup.done import Damaged
 from sessionfs.backup.logs import good_lines
@@ -33,6 +33,7 @@ class ObjectCopying:
         config = target.config._replace(mode=Mode.RELAXED)
         self._objects = open_objects(target.layout, config, target.disk, self._owed)
         self._copier = self._objects.copier(source.objects)
+        self._complete: set[ObjectId] = set()  # snapshots and trees below which all that was to be had is there
         self.missing: list[Damaged] = []
         """What records name, and the source does not have."""
 
@@ -66,9 +67,10 @@ class ObjectCopying:
         self._tell()
 
     def check(self, session_id: str, start: Place, end: Place) -> None:
-        """Make sure that the target has what records name, their data and their content.
+        """Make sure that the target has what records name: their data, their content, and all below their snapshots.
 
-        What a gc that was killed has left in the trash of the source is copied, too; what is nowhere is noted.
+        What of it lies in the trash of the source is copied, too: a gc that was killed left it there, or one that a
+        record had overtaken. What is nowhere is noted.
 
         Args:
             start, end: Between these places of its log the records are new.
@@ -83,16 +85,32 @@ class ObjectCopying:
             except (Corrupt, NotFound) as failure:
                 self.missing.append(Damaged(f"{session_id}:{record.seq}", str(failure)))
                 continue
+            where = f"{session_id}:{record.seq}"
             for reference in named:
-                if reference.oid not in pruned and not self._has(reference):
-                    where = f"{session_id}:{record.seq}"
-                    self.missing.append(Damaged(where, f"its {reference.kind} {reference.oid} is missing or damaged"))
+                for lost in self._bring(reference, pruned):
+                    self.missing.append(Damaged(where, f"its {lost.kind} {lost.oid} is missing or damaged"))
+
+    def _bring(self, named: references.Reference, pruned: Collection[ObjectId]) -> Iterator[references.Reference]:
+        """Copy what the target still lacks of what a record names, and below that; yield what is nowhere.
+
+        Content that only a tree names may be nowhere: that shows an earlier moment, and was given up since.
+        """
+        waiting = [named]
+        while waiting:
+            one = waiting.pop()
+            if one.oid in pruned or one.oid in self._complete:
+                continue
+            if not self._has(one):
+                yield from () if one.kind == "blob" and one is not named else (one,)
+            elif one.kind != "blob":
+                self._complete.add(one.oid)
+                waiting += references.named_in(one, self._objects)
 
     def _has(self, reference: references.Reference) -> bool:
         if self._objects.is_in_place(reference.oid):
             return True
-        if self._source.objects.rescue(reference.oid):
-            self.copy([reference.oid])
+        self._source.objects.rescue(reference.oid)  # or it came out with what names it
+        self.copy([reference.oid])
         return self._objects.is_in_place(reference.oid)
 
     def sync(self) -> None:

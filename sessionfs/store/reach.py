@@ -99,9 +99,12 @@ class Objects:
         return found
 
     def _look(self, oid: ObjectId) -> bool:
-        """Say whether an object is here; it may have been put since they were listed."""
+        """Say whether an object is here; it may have been put since they were listed, or be in the trash."""
         if oid not in self.files:
-            self.files[oid] = list(self._database.places(oid))
+            places = list(self._database.places(oid))
+            if not places and self._database.rescue(oid):
+                places = list(self._database.places(oid))
+            self.files[oid] = places
         return bool(self.files[oid])
 
     def _children(self, oid: ObjectId, kind: str, compression: str, pruned: set[ObjectId]) -> set[ObjectId]:

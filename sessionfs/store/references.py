@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from sessionfs.artifacts.tree_object import decode_tree
+from sessionfs.artifacts.tree_object import DamagedTree, decode_tree
 from sessionfs.errors import Error
 from sessionfs.log import Draft, Record
 from sessionfs.objects import ObjectDatabase
@@ -95,18 +95,37 @@ def has_all(record: Record, objects: ObjectDatabase, pruned: Collection[ObjectId
 
 def has_snapshot(oid: ObjectId, objects: ObjectDatabase) -> bool:
     """Say whether a snapshot is there with all its trees. What is read of them is checked against their names."""
+    waiting = [Reference(oid, "snapshot")]
+    seen: set[ObjectId] = set()
     try:
-        snapshot = snapshots.read(objects, oid)
-        waiting = [snapshot.root.tree, snapshot.linked]
-        seen: set[ObjectId] = set()
         while waiting:
-            tree = waiting.pop()
-            if tree is not None and tree not in seen:
-                seen.add(tree)
-                waiting += decode_tree(objects.read_json("tree", tree)).trees()
-    except (Error, msgspec.MsgspecError):
+            reference = waiting.pop()
+            if reference.kind != "blob" and reference.oid not in seen:
+                seen.add(reference.oid)
+                waiting += named_in(reference, objects)
+    except Error:
         return False
     return True
+
+
+def named_in(reference: Reference, objects: ObjectDatabase) -> list[Reference]:
+    """Return what a snapshot or a tree names: trees, and blobs.
+
+    Raises:
+        NoSuchObject, DamagedObject, DamagedSnapshot, DamagedTree: It cannot be read.
+    """
+    if reference.kind == "snapshot":
+        snapshot = snapshots.read(objects, reference.oid)
+        trees = [oid for oid in (snapshot.root.tree, snapshot.linked) if oid is not None]
+        blobs = [value.oid for value in snapshot.state.values() if value.oid is not msgspec.UNSET]
+    else:
+        try:
+            tree = decode_tree(objects.read_json("tree", reference.oid))
+        except msgspec.MsgspecError as failure:
+            raise DamagedTree(f"the tree {reference.oid} cannot be read: {failure}") from failure
+        trees = tree.trees()
+        blobs = [entry.oid for entry in tree.entries if entry.oid is not None]
+    return [*(Reference(oid, "tree") for oid in trees), *(Reference(oid, "blob") for oid in blobs)]
 
 
 def _is_there(reference: Reference, objects: ObjectDatabase) -> bool:

@@ -16,6 +16,7 @@ from sessionfs.backup.sessions import bring
 from sessionfs.backup.target import Entangled
 from sessionfs.errors import Unsupported
 from sessionfs.fsck import check
+from sessionfs.retention.gc import empty_trash
 from sessionfs.store.session import NoSuchSession
 from sessionfs.store.store import Store
 
@@ -254,3 +255,35 @@ def test_backups_of_stores_that_only_can_be_read(stores, tmp_path):
     for directory, _, _ in os.walk(source.path):
         os.chmod(directory, 0o555)
     assert backup(Store(source.path), str(tmp_path / "b")).is_whole
+
+
+def move_to_trash(store, suffixes):
+    trash = Path(store.layout.trashed("+objects", store.clock()))
+    trash.mkdir()
+    moved = [path for path in Path(store.layout.objects).glob("??/*") if path.suffix in suffixes]
+    for path in moved:
+        path.rename(trash / f"{path.parent.name}{path.name}")
+    assert moved
+
+
+@pytest.mark.parametrize("suffixes", [(".tree",), (".snapshot",), ("",), (".tree", ".snapshot", "")])
+def test_what_a_killed_gc_left_in_the_trash_is_copied(tmp_path, suffixes):
+    for name in "st":
+        Store.create(str(tmp_path / name))
+    source, target = (Store(str(tmp_path / name)) for name in "st")
+    parent = source.create_session(session_id="parent")
+    put(parent, "a", b"a\n")
+    for path in ("d", "d/e"):
+        parent.artifacts.make_directory(path)
+    put(parent, "d/e/f", b"f\n")
+    source.fork_session("parent", session_id="fork")
+    source.delete_session("parent")  # so that the fork's snapshot alone says what it begins with
+    empty_trash(source)
+    expected = {"a": b"a\n", "d/e/f": b"f\n"}
+    move_to_trash(source, suffixes)
+    assert backup(Store(source.path), str(tmp_path / "b")).is_whole
+    copy = Store(str(tmp_path / "b"))
+    assert is_whole(copy) and content(copy, "fork")[0] == expected
+    move_to_trash(source, suffixes)
+    assert outcomes(bring(Store(source.path), target)) == {"fork": "new"}
+    assert is_whole(target) and content(target, "fork")[0] == expected
