@@ -54,7 +54,8 @@ class WholeFile:
 
     def abandon(self) -> None:
         """Remove it."""
-        self.file.close()
+        with contextlib.suppress(OSError):  # the disk is full still, of what nobody wants any more
+            self.file.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._temporary)
 

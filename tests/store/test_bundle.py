@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import resource
 
 import pytest
 
@@ -244,3 +245,20 @@ def test_what_a_killed_process_left_is_removed(one, two, q4):
     os.makedirs(f"{left}/sessions/q4")
     two.unbundle(io.BytesIO(bundled(one)))
     assert os.listdir(two.core.layout.staging) == []
+
+
+@pytest.mark.parametrize("limit_bytes", [1, 9_000, 100_000])
+def test_a_disk_that_is_full_leaves_nothing_of_a_bundle_or_an_archive(one, q4, tmp_path, limit_bytes):
+    place = tmp_path / "full"
+    place.mkdir()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, before[1]))  # files of this process get no longer
+        with pytest.raises(OSError, match="too large"):
+            one.bundle(place / "b")
+        for name in ("a.tar", "a.tar.gz"):
+            with pytest.raises(OSError, match="too large"):
+                q4.export(place / name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(place.iterdir()) == []
