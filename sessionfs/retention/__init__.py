@@ -2,6 +2,7 @@
 
 ``gc``        objects that nothing needs: to the trash, and in the end deleted
 ``marking``   which are needed
+``alone``     one gc or repack at a time
 ``trash``     what lies in the trash: looked at, taken back, deleted
 ``repack``    many small objects into few large files; ``shelve``: archived sessions
 

@@ -26,12 +26,12 @@ from typing import NamedTuple
 
 from sessionfs.durable import Mode, write_all
 from sessionfs.durable.disk import is_abandoned
-from sessionfs.durable.publish import make_directory
-from sessionfs.errors import from_os_error
+from sessionfs.durable.publish import OBJECT_MODE, make_directory
 from sessionfs.objects import ObjectFile
 from sessionfs.objects.files import SUFFIX_OF_COMPRESSION, SUFFIX_OF_KIND
 from sessionfs.objects.trashed import NAME
 from sessionfs.oid import ObjectId
+from sessionfs.retention.alone import alone
 from sessionfs.retention.marking import Mark
 from sessionfs.retention.trash import Trashed, is_objects, list_trash, remove_tree
 from sessionfs.store.layout import BUNDLE_PREFIX
@@ -96,22 +96,6 @@ def empty_trash(store: Store, *, older_ns: int = 0) -> tuple[int, int]:
     never_ns = 1 << 62  # nothing new goes to the trash
     done = collect(store, grace_ns=never_ns, trash_grace_ns=older_ns)
     return done.deleted_count, done.deleted_size
-
-
-@contextlib.contextmanager
-def alone(store: Store) -> Iterator[None]:
-    """Hold the lock of those who take objects away, or put them elsewhere."""
-    path = store.layout.collecting_lock
-    try:
-        make_directory(store.disk, store.unsynced, store.config.mode, store.layout.locks)
-        fd = store.disk.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC)
-    except OSError as failure:
-        raise from_os_error(failure, f"open {path}") from failure
-    try:
-        store.disk.lock(fd, f"the store {store.path}, for gc and repack,")
-        yield
-    finally:
-        store.disk.close(fd)
 
 
 @contextlib.contextmanager
@@ -207,13 +191,14 @@ class _Collection:
     def _write_out(self, file: ObjectFile) -> None:
         """Write an object that lies in a pack to a file of its own in the trash, before its pack goes."""
         disk = self._store.disk
-        path = f"{self._directory}/{_name(file)}"
-        fd = disk.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o444)
+        temporary = disk.create_temporary(self._store.layout.staging, OBJECT_MODE)
         try:
-            write_all(disk, fd, self._store.objects.read_file(file))
-            disk.fsync(fd)
+            write_all(disk, temporary.fd, self._store.objects.read_file(file))
+            # Named when it is whole: somebody may look for it there. Synced when it is named: see publish.place.
+            disk.name_temporary(temporary, f"{self._directory}/{_name(file)}", replace=True)
+            disk.fsync(temporary.fd)
         finally:
-            disk.close(fd)
+            disk.discard_temporary(temporary)
 
     # Away
 

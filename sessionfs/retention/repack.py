@@ -14,7 +14,7 @@ from typing import NamedTuple
 from sessionfs.errors import Corrupt, NotFound
 from sessionfs.objects import ObjectFile
 from sessionfs.objects.adding import COMPLETE_BYTES
-from sessionfs.retention.gc import alone
+from sessionfs.retention.alone import alone
 from sessionfs.retention.shelve import count_archived, shelve
 from sessionfs.store.store import Store
 

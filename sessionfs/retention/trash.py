@@ -19,6 +19,7 @@ from sessionfs.durable.publish import make_directory
 from sessionfs.errors import Conflict, NotFound, from_os_error
 from sessionfs.log.framing import written_type
 from sessionfs.objects.trashed import PREFIX as OBJECTS_PREFIX
+from sessionfs.retention.alone import without_gc
 from sessionfs.store.layout import parse_trashed
 from sessionfs.store.reach import list_files, read_from
 from sessionfs.store.store import Store
@@ -78,16 +79,24 @@ def restore(store: Store, trashed: Trashed) -> int:
     looked at: it was damaged.
 
     Raises:
+        NotInTrash: It has gone meanwhile.
         NameTaken: Another session has its id now, or it is not for taking back.
+        LockHeld: gc or repack is at work.
 
     Durability:
         Survives a power cut.
+
+    Concurrency:
+        Not beside gc, which may be filling or emptying it.
     """
-    if trashed.kind == "session" and trashed.session_id is not None:
-        _restore_session(store, trashed, trashed.session_id)
-        return 1
-    if trashed.kind == "objects":
-        return _restore_objects(store, trashed)
+    with without_gc(store):
+        if trashed.name not in store.disk.listdir(store.layout.trash):
+            raise NotInTrash(f"{trashed.name} is no longer in the trash; see: sessionfs trash list")
+        if trashed.kind == "session" and trashed.session_id is not None:
+            _restore_session(store, trashed, trashed.session_id)
+            return 1
+        if trashed.kind == "objects":
+            return _restore_objects(store, trashed)
     raise NameTaken(
         f"{trashed.name} holds what was damaged; copy from {store.layout.trash}/{trashed.name} what you want of it"
     )

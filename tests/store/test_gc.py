@@ -12,10 +12,14 @@ import time
 import pytest
 
 import sessionfs
+from sessionfs.durable import write_all
 from sessionfs.errors import Conflict, Corrupt, NotFound
 from sessionfs.fsck import check
 from sessionfs.objects import NoSuchObject, ObjectGone
+from sessionfs.retention import gc
 from sessionfs.retention.gc import collect, empty_trash
+from sessionfs.retention.marking import Mark
+from sessionfs.retention.repack import repack
 from sessionfs.retention.trash import find, list_trash, restore
 from sessionfs.store.store import Store
 
@@ -217,7 +221,7 @@ def test_nothing_is_removed_while_something_needed_cannot_be_read(store, session
 
 def test_one_at_a_time(store, session, monkeypatch):
     from sessionfs import locks
-    from sessionfs.retention.gc import alone
+    from sessionfs.retention.alone import alone
 
     monkeypatch.setattr(locks.acquire, "__kwdefaults__", {"wait_seconds": 0.05})
     with alone(store), pytest.raises(Conflict, match="gc"):
@@ -363,3 +367,42 @@ def test_a_long_value_is_not_taken_away_between_its_object_and_its_record(tmp_pa
         assert "long" not in session.state
         session.state["long"] = "x" * 20_000
         assert list(check(store.core)) == []
+
+
+def test_nothing_is_taken_out_of_the_trash_while_gc_fills_or_empties_it(store, session, monkeypatch):
+    from sessionfs import locks
+
+    oid = store.objects.put_bytes(OLD).oid
+    age(store)
+    monkeypatch.setattr(locks.acquire_shared, "__kwdefaults__", {"wait_seconds": 0.05})
+    catch_up = Mark.catch_up
+    refused = []
+
+    def restore_meanwhile(mark):
+        other = Store(store.path)
+        (one,) = list_trash(other)
+        with pytest.raises(Conflict, match="gc"):
+            restore(other, one)
+        refused.append(one)
+        catch_up(mark)
+
+    monkeypatch.setattr(Mark, "catch_up", restore_meanwhile)
+    assert collect(store).trashed_count == 1
+    assert restore(store, refused[0]) == 1 and store.objects.is_in_place(oid)
+    with pytest.raises(NotFound, match="no longer"):
+        restore(store, refused[0])
+
+
+def test_what_goes_from_a_pack_to_the_trash_is_there_when_it_is_whole(store, session, monkeypatch):
+    store.objects.put_bytes(OLD)
+    repack(store)
+    names = []
+
+    def write(disk, fd, data):
+        names.append([name for one in list_trash(store) for name in os.listdir(f"{store.layout.trash}/{one.name}")])
+        write_all(disk, fd, data)
+
+    monkeypatch.setattr(gc, "write_all", write)
+    monkeypatch.setattr(gc, "_DEAD_SHARE", 0)
+    assert collect(store, grace_ns=0).trashed_count == 1
+    assert names == [[]] and [one.file_count for one in list_trash(store)] == [1]
