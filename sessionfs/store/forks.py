@@ -58,8 +58,9 @@ def make(store: Store, parent: Session, child: Session, at: Position | None, fie
     if parent.damage is not None:
         # It cannot be noted there, so the fork must not need its log. (Nobody can delete it before it is repaired.)
         position = at if at is not None else parent.log.position
-        drafts = [*_first(parent, child, position, fields), _keeping(parent, position)]
-        return store.create_from(child, lambda child: child.append_unread(drafts))
+        with parent.objects.holding(()):  # the fork's own record is the first to name that snapshot, and its trees
+            drafts = [*_first(parent, child, position, fields), _keeping(parent, position)]
+            return store.create_from(child, lambda child: child.append_unread(drafts))
     with parent.noting():
         position = at if at is not None else parent.log.position
         drafts = _first(parent, child, position, fields)
@@ -140,7 +141,7 @@ def keep_beginnings(store: Store, parent: Session) -> None:
             if fork is None or fork.session != parent.id:
                 continue
             child = store.session(session_id)
-            with child.writing():
+            with child.writing(), child.objects.holding(()):
                 oid = _write(child, past.begin(child), fork.position)
                 child.save_beginning(oid)
             is_kept = True

@@ -50,8 +50,12 @@ def make_checkpoint(
         raise CheckpointExists(
             f"session {session.id} already has a checkpoint {name!r}; choose another name, or replace it"
         )
-    oid = session.save(checkpoint=name) if isinstance(moment, Now) and session.is_writable else _write(session, moment)
-    point_checkpoint(session, name, oid, message=message, replace=replace)
+    if isinstance(moment, Now) and session.is_writable:
+        oid = session.save(checkpoint=name)
+        point_checkpoint(session, name, oid, message=message, replace=replace)
+    else:
+        with session.objects.holding(()):  # until the ref names it, nobody else does
+            point_checkpoint(session, name, _write(session, moment), message=message, replace=replace)
     return resolve_checkpoint(session, name)
 
 

@@ -22,6 +22,8 @@ from sessionfs.retention.marking import Mark
 from sessionfs.retention.repack import repack
 from sessionfs.retention.trash import find, list_trash, restore
 from sessionfs.store.store import Store
+from sessionfs.travel import mark
+from sessionfs.travel.moment import AfterRecord
 
 DAY_NS = 86_400 * 10**9
 ENDED = 4_194_305  # no process has this number: it is above the kernel's limit
@@ -406,3 +408,27 @@ def test_what_goes_from_a_pack_to_the_trash_is_there_when_it_is_whole(store, ses
     monkeypatch.setattr(gc, "_DEAD_SHARE", 0)
     assert collect(store, grace_ns=0).trashed_count == 1
     assert names == [[]] and [one.file_count for one in list_trash(store)] == [1]
+
+
+def test_gc_waits_for_who_has_written_a_snapshot_that_nothing_names_yet(store, session, monkeypatch):
+    from sessionfs import locks
+
+    put(session, "later", b"later")
+    fork = store.fork_session("q4", session_id="fork")
+    monkeypatch.setattr(locks.acquire, "__kwdefaults__", {"wait_seconds": 0.05})
+    refused = []
+
+    def collect_before(act):
+        def collect_all(*arguments, **named):
+            with pytest.raises(Conflict, match="gc"):
+                collect(Store(store.path), grace_ns=0, trash_grace_ns=0)
+            refused.append(act)
+            return act(*arguments, **named)
+
+        return collect_all
+
+    monkeypatch.setattr(mark, "point_checkpoint", collect_before(mark.point_checkpoint))
+    monkeypatch.setattr(type(fork), "save_beginning", collect_before(type(fork).save_beginning))
+    mark.make_checkpoint(session, "early", AfterRecord(3))
+    store.delete_session("q4")
+    assert len(refused) == 2 and list(check(Store(store.path))) == []
