@@ -18,6 +18,7 @@ costs reading two short files.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -87,7 +88,7 @@ def settle(store: Store) -> Settled | None:
     try:
         note = store.synced.read()
         if note is None or note.is_copy:
-            store.synced.begin()
+            _begin(store)
             return None
         if note.is_of(boot_id):
             store.synced.renew()  # the clock has gone back behind it: what is written now would look old
@@ -108,6 +109,18 @@ def settle(store: Store) -> Settled | None:
             raise error from failure
         store.objects.suspect_ns = suspect_ns
         return None
+
+
+def _begin(store: Store) -> None:
+    """Note that nothing of a copy is suspect; where the disk is full, whoever opens it with space does that.
+
+    Till then it can be read, and gc can make space.
+    """
+    try:
+        store.synced.begin()
+    except OSError as failure:
+        if failure.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -125,6 +126,16 @@ def test_on_a_full_disk_a_change_is_made_whole_or_not_at_all(session, mountpoint
     os.unlink(mountpoint / "filler")
     session.artifacts.put("after", store.objects.put_bytes(os.urandom(MIB)))
     assert all(not fault.is_damage for fault in check(Store(store.path)))
+
+
+def test_a_copy_on_a_full_disk_can_be_read(session, mountpoint):
+    session.store.close()
+    shutil.copytree(mountpoint / "s", mountpoint / "copy")
+    fill(mountpoint)
+    copy = Store(str(mountpoint / "copy"))
+    assert copy.objects.read(copy.session("x").tree.find("kept").oid) == b"kept"
+    os.unlink(mountpoint / "filler")
+    assert not copy.synced.is_current() and Store(copy.path).synced.is_current()
 
 
 def test_a_read_only_store_is_read_and_every_change_is_denied(session, mountpoint):
