@@ -112,7 +112,7 @@ class Trash:
 
         Raises:
             NotFound: It is not in the trash.
-            Conflict: There is a session of that id again.
+            Conflict: There is a session of that id again; or gc or repack is at work.
         """
         from sessionfs.retention.trash import find, restore
 
