@@ -199,13 +199,20 @@ class ArtifactInode(Inode):
     def change(self, changes: dict[str, Any]) -> None:
         """Record changed fields; times that are so already only move ctime, in no record."""
         self.cached = None
-        path = self.path
-        if path is None:
+        if self.path is None:
             self.change_removed(changes)
         elif changes:
             self.mounted.check_writable()
             if all(name in _TIMES and getattr(self.node, name) == value for name, value in changes.items()):
                 self.touch()  # rsync -X sets the times of every file and directory, also of unchanged ones
+            else:
+                self._record_change(changes)
+
+    def _record_change(self, changes: dict[str, Any]) -> None:
+        with self.mounted.changing():
+            path = self.path
+            if path is None:
+                self.change_removed(changes)
             else:
                 self.mounted.session.artifacts.change(path, **changes)
 
@@ -228,17 +235,19 @@ class ArtifactInode(Inode):
 
     async def set_xattr(self, name: bytes, value: bytes) -> None:
         self.mounted.check_writable()
-        self.change(xattrs.changes_to_set(self, name, value))
+        with self.mounted.changing():  # what is set is all metadata, with those of others
+            self.change(xattrs.changes_to_set(self, name, value))
 
     async def remove_xattr(self, name: bytes, caller: Caller) -> None:
         self.mounted.check_writable()
-        try:
-            changes = xattrs.changes_to_remove(self, name)
-        except xattrs.DerivedXattr:
-            if caller.program not in _MIRRORING_PROGRAMS:
-                raise
-        else:
-            self.change(changes)
+        with self.mounted.changing():
+            try:
+                changes = xattrs.changes_to_remove(self, name)
+            except xattrs.DerivedXattr:
+                if caller.program not in _MIRRORING_PROGRAMS:
+                    raise
+            else:
+                self.change(changes)
 
 
 class ArtifactSymlink(ArtifactInode):

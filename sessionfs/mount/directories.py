@@ -143,7 +143,7 @@ class ArtifactDirectory(ArtifactInode):
     async def _make_special(self, name: bytes, mode: int, rdev: int, caller: Caller) -> Inode:
         self.mounted.check_writable()
         kind = _SPECIAL_KIND_OF[stat.S_IFMT(mode)]
-        with await self._ask_to_make(name, kind):
+        with await self._ask_to_make(name, kind), self.mounted.changing():
             node = self.mounted.session.artifacts.make_special(
                 self._path_for(name),
                 kind,
@@ -159,7 +159,7 @@ class ArtifactDirectory(ArtifactInode):
     async def make_directory(self, name: bytes, mode: int, caller: Caller) -> Inode:
         self.mounted.check_writable()
         inherited = self.node.mode & stat.S_ISGID
-        with await self._ask_to_make(name, "directory"):
+        with await self._ask_to_make(name, "directory"), self.mounted.changing():
             node = self.mounted.session.artifacts.make_directory(
                 self._path_for(name),
                 make_parents=False,
@@ -173,7 +173,7 @@ class ArtifactDirectory(ArtifactInode):
     async def make_symlink(self, name: bytes, target: bytes, caller: Caller) -> Inode:
         self.mounted.check_writable()
         text = target.decode("utf-8", "surrogateescape")
-        with await self._ask_to_make(name, "symlink", target=text_of(text)):
+        with await self._ask_to_make(name, "symlink", target=text_of(text)), self.mounted.changing():
             node = self.mounted.session.artifacts.make_symlink(
                 self._path_for(name),
                 text,
@@ -200,9 +200,10 @@ class ArtifactDirectory(ArtifactInode):
         mounted.check_writable()
         await mounted.record(inode.node)
         source, target = _present(inode.path), self._path_for(name)
-        with await mounted.ask(
+        asked = await mounted.ask(
             "artifact.store", lambda: proposals.of_link(mounted.session, source, target), keeps_name=True
-        ):
+        )
+        with asked, mounted.changing():
             mounted.session.artifacts.link(_present(inode.path), self._path_for(name))
         inode.cached = None
         self.moved()
@@ -226,7 +227,8 @@ class ArtifactDirectory(ArtifactInode):
         mounted.check_writable()
         if node.id:
             session, path = mounted.session, self._path_for(name)
-            with await mounted.ask("artifact.delete", lambda: proposals.of_deletion(session, path)):
+            asked = await mounted.ask("artifact.delete", lambda: proposals.of_deletion(session, path))
+            with asked, mounted.changing():
                 self._check_still(name, node)
                 session.artifacts.delete(self._path_for(name))
             self.moved()
@@ -243,7 +245,7 @@ class ArtifactDirectory(ArtifactInode):
         node = await self._recorded(name)
         if not replace and target.node.get(decode_name(new_name)) is not None:
             raise error(errno.EEXIST)
-        with await self._ask_to_rename(name, target, new_name):
+        with await self._ask_to_rename(name, target, new_name), self.mounted.changing():
             self._check_still(name, node)
             self._rename(name, node, target, new_name, replace=replace)
 
@@ -274,7 +276,7 @@ class ArtifactDirectory(ArtifactInode):
         await self._recorded(name)
         other = await target._recorded(other_name)
         node = self._resolve(name)
-        with await self._ask_to_rename(name, target, other_name, exchange=True):
+        with await self._ask_to_rename(name, target, other_name, exchange=True), self.mounted.changing():
             self._check_still(name, node)
             target._check_still(other_name, other)
             self.mounted.session.artifacts.exchange(self._path_for(name), target._path_for(other_name))
@@ -291,9 +293,9 @@ class ArtifactDirectory(ArtifactInode):
         )
 
     def _check_still(self, name: bytes, node: Node) -> None:
-        """Check, after waiting, that *name* is what it was."""
+        """Check, after waiting, that *name* is what it was; else the kernel looks it up anew, and asks again."""
         if self._resolve(name) is not node:
-            raise error(errno.ENOENT)
+            raise error(errno.ESTALE)
 
     def _same_session(self, target: Inode) -> ArtifactDirectory:
         if not isinstance(target, ArtifactDirectory) or target.mounted is not self.mounted:

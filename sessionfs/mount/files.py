@@ -326,12 +326,11 @@ class ArtifactFile(ArtifactInode):
                 return
             stored = await self._finish()
             if not self.mounted.hooks.are_at("artifact.store", self.mounted.session):
-                # From here on without awaits: the tree and the record change together.
-                self.mounted.refresh()
-                path = self.path
-                if path is not None:
-                    self._record(path, stored)
-                    self._is_told = False
+                with self.mounted.changing():
+                    path = self.path
+                    if path is not None:
+                        self._record(path, stored)
+                        self._is_told = False
                 return
         await self._record_if_let(stored, keeps_name)
 
@@ -352,8 +351,7 @@ class ArtifactFile(ArtifactInode):
             "artifact.store", lambda: proposals.of_file(session, path, stored, fields), keeps_name=keeps_name
         )
         async with holding(self.lock):
-            self.mounted.refresh()
-            with asked as answer:
+            with asked as answer, self.mounted.changing():
                 if self.path is None:
                     return
                 if self._versions != versions:
@@ -434,11 +432,12 @@ class ArtifactFile(ArtifactInode):
         return None if directory is None else directory.entered_ns
 
     def _record_pending(self) -> None:
-        path = self.path
-        assert path is not None
-        self.mounted.session.artifacts.change(path, **self.pending, ctime_ns=self.touched_ns)
-        self.pending = _NOTHING
-        self.cached = None
+        with self.mounted.changing():
+            path = self.path
+            if path is not None:
+                self.mounted.session.artifacts.change(path, **self.pending, ctime_ns=self.touched_ns)
+                self.pending = _NOTHING
+                self.cached = None
 
     def give_up_unless_written_by_others(self, handle: FileHandle) -> None:
         """Let go of what could not be recorded, when *handle* was the last that writes."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sessionfs.artifacts import Applied, Directory, Node
@@ -57,6 +58,24 @@ class MountedSession:
             NoSuchSession: The session was deleted.
         """
         self.session.refresh()
+        self._follow_tree()
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Return a context in which a node's path stays what it is: others' changes are in, and no more come.
+
+        A verb takes in what others did too, once it has the lock. A path that was read before then may be that of
+        something else by the time the verb looks.
+
+        Raises:
+            CorruptLog, LockHeld: On entering.
+            NoSuchSession: On entering: the session was deleted.
+        """
+        with self.session.writing():
+            self._follow_tree()
+            yield
+
+    def _follow_tree(self) -> None:
         if self.session.tree is not self._tree:
             self._rebind()
 
