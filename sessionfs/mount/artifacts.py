@@ -74,6 +74,9 @@ class ArtifactInode(Inode):
     def refresh(self) -> None:
         self.mounted.refresh()
 
+    def is_doubtful(self, name: bytes | None = None) -> bool:
+        return self.mounted.is_doubtful(self, name)
+
     def entered(self) -> None:
         self.mounted.known[self.node] = self
         self.mounted.unrecorded_times.drop(self.node)

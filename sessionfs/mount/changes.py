@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Hashable
+from typing import TypeVar
 
 import pyfuse3
 import trio
@@ -21,6 +22,7 @@ from sessionfs.watch.notices import Marks
 log = logging.getLogger(__name__)
 
 _Task = Callable[[], None]
+_K = TypeVar("_K", bound=Hashable)
 
 
 class Invalidator:
@@ -28,9 +30,13 @@ class Invalidator:
 
     def __init__(self) -> None:
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
-        # Numbers of inodes that have pages, or names, to be forgotten, and how often.
+        # Numbers of inodes that have pages, or names, to be forgotten, and these names; and how often.
         self._pages: Counter[int] = Counter()
         self._names: Counter[int] = Counter()
+        self._entries: Counter[tuple[int, bytes]] = Counter()
+        # What counts down names that it has forgotten, and those that it had forgotten when requests were last read.
+        self._heard: deque[_Task] = deque()
+        self._due: list[_Task] = []
         self._counting = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="sessionfs-invalidate", daemon=True)
 
@@ -50,13 +56,22 @@ class Invalidator:
             of: Number of the inode that had the name.
         """
         number = pyfuse3.InodeT(directory)
-        self._forget(self._names, of, lambda: pyfuse3.invalidate_entry(number, pyfuse3.FileNameT(name)))
+        of_entry = self._counted(self._entries, (directory, name))
+        of_inode = None if of is None else self._counted(self._names, of)
+
+        def heard() -> None:
+            # What the kernel asked before it heard of this has yet to be read.
+            self._heard.append(of_entry)
+            if of_inode is not None:
+                self._heard.append(of_inode)
+
+        self._forget(lambda: pyfuse3.invalidate_entry(number, pyfuse3.FileNameT(name)), heard)
 
     def inode(self, number: int, *, content: bool) -> None:
         """Forget the attributes of an inode, and its pages if its *content* changed."""
         known = pyfuse3.InodeT(number)
         if content:
-            self._forget(self._pages, number, lambda: pyfuse3.invalidate_inode(known))
+            self._forget(lambda: pyfuse3.invalidate_inode(known), self._counted(self._pages, number))
         else:
             self._tasks.put(lambda: pyfuse3.invalidate_inode(known, attr_only=True))
 
@@ -65,26 +80,50 @@ class Invalidator:
         return number in self._pages
 
     def is_forgetting_names(self, number: int) -> bool:
-        """Say whether the kernel may find an inode still by a name that it has no more."""
+        """Say whether the kernel found an inode by a name that it has no more, when it asked what is read next."""
         return number in self._names
 
-    def _forget(self, counter: Counter[int], number: int | None, task: _Task) -> None:
-        if number is None:
-            self._tasks.put(task)
-            return
+    def is_forgetting_entry(self, directory: int, name: bytes) -> bool:
+        """Say whether the kernel may have something else at *name* in a directory than what is there."""
+        return (directory, name) in self._entries
 
-        def counted() -> None:
+    @property
+    def is_forgetting_any_name(self) -> bool:
+        """Whether there is any name that the kernel has to forget."""
+        return bool(self._entries)
+
+    def requests_were_read(self) -> None:
+        """Note that what the kernel asked so far has been read: it goes by no name that it had forgotten before.
+
+        What it forgot since the last time may have come between the look at its requests and this call.
+        """
+        for count_down in self._due:
+            count_down()
+        self._due = [self._heard.popleft() for _ in range(len(self._heard))]
+
+    def _counted(self, counter: Counter[_K], key: _K) -> _Task:
+        """Count *key* once more, and return what counts it once less."""
+        with self._counting:
+            counter[key] += 1
+
+        def done() -> None:
+            with self._counting:
+                counter[key] -= 1
+                if not counter[key]:
+                    del counter[key]
+
+        return done
+
+    def _forget(self, task: _Task, done: _Task) -> None:
+        """Call *task* when its turn comes, and *done* after it."""
+
+        def both() -> None:
             try:
                 task()
             finally:
-                with self._counting:
-                    counter[number] -= 1
-                    if not counter[number]:
-                        del counter[number]
+                done()
 
-        with self._counting:
-            counter[number] += 1
-        self._tasks.put(counted)
+        self._tasks.put(both)
 
     def _run(self) -> None:
         while (task := self._tasks.get()) is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import stat
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -98,6 +99,8 @@ class ArtifactDirectory(ArtifactInode):
     # Making
 
     async def create(self, name: bytes, mode: int, flags: int, caller: Caller) -> tuple[Inode, Handle]:
+        if not flags & os.O_EXCL and self.node.get(decode_name(name)) is not None:
+            raise error(errno.ESTALE)  # another process made it: the kernel looks it up, and opens it
         file = self._add_file(name, mode, caller)
         return file, await file.open_new(flags, caller)
 

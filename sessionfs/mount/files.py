@@ -14,7 +14,6 @@ INLINE_BYTES happens in a worker, with the inode's lock held; writers wait for t
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Mapping
@@ -29,7 +28,7 @@ from sessionfs.artifacts.mime import SNIFFED_BYTES
 from sessionfs.mount.artifacts import ArtifactInode
 from sessionfs.mount.file_handles import FileHandle
 from sessionfs.mount.handles import Handle
-from sessionfs.mount.inodes import Caller, build_attributes, error
+from sessionfs.mount.inodes import Caller, build_attributes
 from sessionfs.mount.loop import holding, in_worker
 from sessionfs.objects import ObjectReader, Staged, Stored
 from sessionfs.oid import ObjectId
@@ -133,11 +132,12 @@ class ArtifactFile(ArtifactInode):
         else:
             super().record_touch()
 
+    def is_doubtful_by_name(self) -> bool:
+        return not self.handles and self.is_doubtful()
+
     # Opening and closing
 
     async def open(self, flags: int, caller: Caller) -> Handle:
-        if self.mounted.is_found_by_old_names(self) and (self.retired or self.path is None):
-            raise error(errno.ESTALE)  # the kernel looks the name up anew: what is written to it here would be lost
         writes = flags & os.O_ACCMODE != os.O_RDONLY
         if writes or flags & os.O_TRUNC:
             self.mounted.check_writable()

@@ -89,6 +89,14 @@ class Inode:
     def refresh(self) -> None:
         """Take in what other processes did; called before every request."""
 
+    def is_doubtful(self, name: bytes | None = None) -> bool:
+        """Say whether the kernel may have come here, or have *name* in it, by what another process has moved since."""
+        return False
+
+    def is_doubtful_by_name(self) -> bool:
+        """Say the same for a request that can come by a descriptor too: then nobody asks again."""
+        return False
+
     must_load = False  # nobody has looked into it yet, and hooks have to be asked before somebody does
 
     async def load(self) -> None:

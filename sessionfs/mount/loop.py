@@ -83,8 +83,9 @@ class _Lowlevel:
     current_trio_token = staticmethod(trio.lowlevel.current_trio_token)
     notify_closing = staticmethod(trio.lowlevel.notify_closing)
 
-    def __init__(self, take_over: Callable[[], None]) -> None:
+    def __init__(self, take_over: Callable[[], None], nothing_waits: Callable[[], None]) -> None:
         self._take_over = take_over
+        self._nothing_waits = nothing_waits
         self._requests = 0
         self._stays_awake = len(os.sched_getaffinity(0)) > 1
 
@@ -96,6 +97,7 @@ class _Lowlevel:
         if self._requests % _REQUESTS_PER_TURN == 0:
             await trio.lowlevel.checkpoint()
         if fd > _LAST_SELECTABLE or not self._comes_soon(fd):
+            self._nothing_waits()
             await trio.lowlevel.wait_readable(fd)
 
     def _comes_soon(self, fd: int) -> bool:
@@ -143,18 +145,19 @@ class _Trio(ModuleType):
     ClosedResourceError = trio.ClosedResourceError
     open_nursery = staticmethod(_open_nursery)
 
-    def __init__(self, take_over: Callable[[], None]) -> None:
+    def __init__(self, take_over: Callable[[], None], nothing_waits: Callable[[], None]) -> None:
         super().__init__("trio")
-        self.lowlevel = _Lowlevel(take_over)
+        self.lowlevel = _Lowlevel(take_over, nothing_waits)
 
 
-def install(take_over: Callable[[], None]) -> None:
+def install(take_over: Callable[[], None], nothing_waits: Callable[[], None]) -> None:
     """Make pyfuse3 read requests this way.
 
     Args:
         take_over: Called between libfuse's INIT and the first request of the kernel.
+        nothing_waits: Called whenever every request that the kernel has made so far has been read.
     """
-    vars(pyfuse3)["trio"] = _Trio(take_over)
+    vars(pyfuse3)["trio"] = _Trio(take_over, nothing_waits)
 
 
 def let_others_read() -> None:

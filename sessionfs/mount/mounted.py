@@ -191,10 +191,10 @@ class MountedSession:
     def _foreign(self, record: Record, applied: Applied | None) -> None:
         if applied is None:
             return
-        removed = None if applied.removed is None else self.known.get(applied.removed)
-        for directory, name in applied.parents:
+        had = (applied.node, applied.removed) if record.type == "artifact.renamed" else (applied.removed,)
+        for (directory, name), node in zip(applied.parents, had, strict=False):  # an update changes no entry
             self.changed(directory)
-            self.invalidate_entry(directory, name, of=removed)
+            self.invalidate_entry(directory, name, of=None if node is None else self.known.get(node))
         content_changed = record.type == "artifact.stored"
         self._invalidate(applied.node, content=content_changed)
         self._invalidate(applied.removed, content=False)
@@ -241,9 +241,28 @@ class MountedSession:
             number = None if of is None else of.number
             self._invalidator.entry(known.number, name.encode("utf-8", "surrogateescape"), of=number)
 
-    def is_found_by_old_names(self, inode: ArtifactInode) -> bool:
-        """Say whether the kernel has not yet been told of a name that *inode* has no more."""
-        return self._invalidator.is_forgetting_names(inode.number)
+    def is_doubtful(self, inode: ArtifactInode, name: bytes | None = None) -> bool:
+        """Say whether the kernel has not yet been told of a name that *inode*, or a directory above it, has no more.
+
+        Args:
+            name: Or of what *name* is in it.
+        """
+        invalidator = self._invalidator
+        if not invalidator.is_forgetting_any_name:
+            return False
+        if name is not None and invalidator.is_forgetting_entry(inode.number, name):
+            return True
+        return invalidator.is_forgetting_names(inode.number) or any(
+            invalidator.is_forgetting_names(above.number) for above in self._known_above(inode.node)
+        )
+
+    def _known_above(self, node: Node) -> Iterator[ArtifactInode]:
+        directory = node.parent
+        while directory is not None:
+            inode = self.known.get(directory)
+            if inode is not None:
+                yield inode
+            directory = directory.parent
 
     def forget_pages(self, inode: ArtifactInode) -> None:
         """Make the kernel forget the content and attributes of *inode*."""

@@ -101,7 +101,11 @@ def acting(
         request = args[-1]
         if isinstance(request, RequestContext):
             pid = request.pid
-            asker = await self._askers.of(pid)
+            self._arriving_count += 1
+            try:
+                asker = await self._askers.of(pid)
+            finally:
+                self._arriving_count -= 1
         else:
             handle = cast(int, args[0])
             pid = self._openers.get(handle, 0)
@@ -142,12 +146,48 @@ class Operations(pyfuse3.Operations):
         self._bursts = Bursts()
         self._openers: dict[int, int] = {}  # pids by handle
         self._on_behalf: dict[int, Asker] = {}  # by handle: what its opener was started with
+        self._arriving_count = 0  # requests that have been read, and not looked at yet
+        self._sent_back: set[int] = set()  # threads that look up anew what they asked about, see _check_way
+
+    def nothing_waits(self) -> None:
+        """Note that every request of the kernel has been read."""
+        if not self._arriving_count:
+            self._view.requests_were_read()
 
     def _at(self, number: int) -> Inode:
         """Return an inode, up to date with what other processes did."""
         inode = self._inodes.at(number)
         inode.refresh()
         return inode
+
+    def _check_way(self, ctx: RequestContext, *doubts: bool) -> None:
+        """Check that a request is about what has the name it came by, as far as the kernel can have been told.
+
+        Of what another process moved, the kernel hears a moment later. On ESTALE it looks every name up anew and asks
+        again, once. So whoever has been sent back is let pass: they come by what is so.
+
+        Args:
+            doubts: For each inode or name that the request is about, whether something else may have been meant.
+
+        Raises:
+            FUSEError: ESTALE, in doubt.
+        """
+        pid = ctx.pid
+        if not any(doubts) or pid in self._sent_back:
+            self._sent_back.discard(pid)
+        elif pid:  # 0 is who is in another pid namespace, together with all others there
+            self._sent_back.add(pid)
+            raise FUSEError(errno.ESTALE)
+
+    def _directory(self, number: int, ctx: RequestContext, name: bytes | None = None) -> Inode:
+        """Return the directory in which something is to be done to a name.
+
+        Args:
+            name: The name, if it matters what the kernel took it for.
+        """
+        directory = self._at(number)
+        self._check_way(ctx, directory.is_doubtful(name))
+        return directory
 
     def _add(self, handle: Handle, asker: Asker, pid: int) -> FileInfo:
         self._last_handle += 1
@@ -200,6 +240,7 @@ class Operations(pyfuse3.Operations):
         ctx: RequestContext,
     ) -> EntryAttributes:
         found, caller = self._at(inode), _caller(ctx)
+        self._check_way(ctx, found.is_doubtful_by_name())
         if fields.update_size:
             if fh is None:
                 await found.truncate_by_name(attr.st_size, caller)
@@ -221,7 +262,7 @@ class Operations(pyfuse3.Operations):
     @answered
     @acting
     async def mkdir(self, parent_inode: InodeT, name: FileNameT, mode: ModeT, ctx: RequestContext) -> EntryAttributes:
-        made = await self._at(parent_inode).make_directory(name, mode, _caller(ctx))
+        made = await self._directory(parent_inode, ctx).make_directory(name, mode, _caller(ctx))
         return self._inodes.remember(made)
 
     @answered
@@ -229,7 +270,7 @@ class Operations(pyfuse3.Operations):
     async def mknod(
         self, parent_inode: InodeT, name: FileNameT, mode: ModeT, rdev: int, ctx: RequestContext
     ) -> EntryAttributes:
-        made = await self._at(parent_inode).make_node(name, mode, rdev, _caller(ctx))
+        made = await self._directory(parent_inode, ctx).make_node(name, mode, rdev, _caller(ctx))
         return self._inodes.remember(made)
 
     @answered
@@ -237,7 +278,7 @@ class Operations(pyfuse3.Operations):
     async def symlink(
         self, parent_inode: InodeT, name: FileNameT, target: FileNameT, ctx: RequestContext
     ) -> EntryAttributes:
-        made = await self._at(parent_inode).make_symlink(name, target, _caller(ctx))
+        made = await self._directory(parent_inode, ctx).make_symlink(name, target, _caller(ctx))
         return self._inodes.remember(made)
 
     @answered
@@ -245,19 +286,20 @@ class Operations(pyfuse3.Operations):
     async def link(
         self, inode: InodeT, new_parent_inode: InodeT, new_name: FileNameT, ctx: RequestContext
     ) -> EntryAttributes:
-        found = self._at(inode)
-        await self._at(new_parent_inode).link(found, new_name)
+        found, directory = self._at(inode), self._at(new_parent_inode)
+        self._check_way(ctx, found.is_doubtful(), directory.is_doubtful())
+        await directory.link(found, new_name)
         return self._inodes.remember(found)
 
     @answered
     @acting
     async def unlink(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
-        await self._at(parent_inode).remove(name)
+        await self._directory(parent_inode, ctx).remove(name)
 
     @answered
     @acting
     async def rmdir(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
-        await self._at(parent_inode).remove_directory(name)
+        await self._directory(parent_inode, ctx).remove_directory(name)
 
     @answered
     @acting
@@ -271,7 +313,10 @@ class Operations(pyfuse3.Operations):
         ctx: RequestContext,
     ) -> None:
         source, target = self._at(parent_inode_old), self._inodes.at(parent_inode_new)
-        if flags == pyfuse3.RENAME_EXCHANGE:
+        exchanges = flags == pyfuse3.RENAME_EXCHANGE
+        # What the kernel has by the old name it will have by the new one.
+        self._check_way(ctx, source.is_doubtful(name_old), target.is_doubtful(name_new if exchanges else None))
+        if exchanges:
             await source.exchange(name_old, target, name_new)
         elif flags & ~pyfuse3.RENAME_NOREPLACE:
             raise FUSEError(errno.EINVAL)
@@ -285,13 +330,14 @@ class Operations(pyfuse3.Operations):
     async def create(
         self, parent_inode: InodeT, name: FileNameT, mode: ModeT, flags: FlagT, ctx: RequestContext
     ) -> tuple[FileInfo, EntryAttributes]:
-        inode, handle = await self._at(parent_inode).create(name, mode, flags, _caller(ctx))
+        inode, handle = await self._directory(parent_inode, ctx, name).create(name, mode, flags, _caller(ctx))
         entry = self._inodes.remember(inode)
         return self._add(handle, asker_now(), ctx.pid), entry
 
     @answered
     async def open(self, inode: InodeT, flags: FlagT, ctx: RequestContext) -> FileInfo:
         view = self._view
+        self._check_way(ctx, self._at(inode).is_doubtful())
         may_record = flags & (os.O_ACCMODE | os.O_TRUNC) or view.store.config.audit_reads or view.hooks.watch_reads
         asker = await self._askers.of(ctx.pid) if may_record else NOBODY
         with asker.acting():
@@ -386,12 +432,16 @@ class Operations(pyfuse3.Operations):
     @answered
     @acting
     async def setxattr(self, inode: InodeT, name: XAttrNameT, value: bytes, ctx: RequestContext) -> None:
-        await self._at(inode).set_xattr(name, value)
+        found = self._at(inode)
+        self._check_way(ctx, found.is_doubtful_by_name())
+        await found.set_xattr(name, value)
 
     @answered
     @acting
     async def removexattr(self, inode: InodeT, name: XAttrNameT, ctx: RequestContext) -> None:
-        await self._at(inode).remove_xattr(name, _caller(ctx))
+        found = self._at(inode)
+        self._check_way(ctx, found.is_doubtful_by_name())
+        await found.remove_xattr(name, _caller(ctx))
 
     # The whole
 

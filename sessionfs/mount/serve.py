@@ -76,9 +76,10 @@ def serve(
     with claim(mountpoint, store.path):
         connection = Connection(mountpoint, fuse_options(options, store.path))
         device = _device(mountpoint)
-    loop.install(connection.take_over)
+    operations = Operations(view)
+    loop.install(connection.take_over, operations.nothing_waits)
     try:
-        pyfuse3.init(Operations(view), f"/dev/fd/{connection.fd}", set())
+        pyfuse3.init(operations, f"/dev/fd/{connection.fd}", set())
     except BaseException:
         connection.unmount()
         raise

@@ -77,6 +77,10 @@ class View:
         """Say whether what the kernel has of a file's content is so: of what others do it is told a moment later."""
         return not self._invalidator.is_forgetting_pages(inode.number)
 
+    def requests_were_read(self) -> None:
+        """Note that whatever the kernel asked before it was told of a change has been looked at."""
+        self._invalidator.requests_were_read()
+
     # Sessions
 
     def session_ids(self) -> list[str]:

@@ -57,6 +57,32 @@ class Mount:
         line = self.process.stderr.readline()
         assert line.startswith("mounted "), line + self.process.stderr.read()
 
+    @contextlib.contextmanager
+    def held(self, ask: Callable[[], object]) -> Iterator[None]:
+        """Stop the server while the context lasts; on leaving it, *ask* the mount something, and let it go on.
+
+        So the question comes before the server, and the kernel, can have heard of what was done meanwhile.
+        """
+        failures: list[Exception] = []
+
+        def asking() -> None:
+            try:
+                ask()
+            except Exception as failure:
+                failures.append(failure)
+
+        asker = threading.Thread(target=asking)
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+            asker.start()
+            assert eventually(lambda: _waits_for_answer(asker))
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+        asker.join()
+        if failures:
+            raise failures[0]
+
     def wait(self) -> str:
         """Wait for the server's end and return what it logged."""
         assert self.process.stderr is not None
@@ -110,6 +136,15 @@ class Mount:
             for record in self.records()
             if record["type"] == "artifact.stored" and record["data"]["path"] == path
         ]
+
+
+_FUTEX = "202"  # what a thread calls that waits for another; x86-64
+
+
+def _waits_for_answer(thread: threading.Thread) -> bool:
+    """Say whether *thread* waits in a system call for something outside this process."""
+    call = Path(f"/proc/self/task/{thread.native_id}/syscall").read_text().split()[0]
+    return call not in ("running", "-1", _FUTEX)
 
 
 def unmount(path: Path) -> None:
