@@ -196,7 +196,7 @@ class ArtifactDirectory(ArtifactInode):
     def _group(self, caller: Caller) -> int:
         return self.node.gid if self.node.mode & stat.S_ISGID else caller.gid
 
-    async def link(self, inode: Inode, name: bytes) -> None:
+    async def link(self, inode: Inode, name: bytes) -> Inode:
         if not isinstance(inode, ArtifactInode) or inode.mounted is not self.mounted:
             raise error(errno.EXDEV)
         mounted = self.mounted
@@ -207,9 +207,11 @@ class ArtifactDirectory(ArtifactInode):
             "artifact.store", lambda: proposals.of_link(mounted.session, source, target), keeps_name=True
         )
         with asked, mounted.changing():
-            mounted.session.artifacts.link(_present(inode.path), self._path_for(name))
+            node = mounted.session.artifacts.link(_present(inode.path), self._path_for(name))
+        mounted.changed(node)
         inode.cached = None
         self.moved()
+        return mounted.inode_of(node)  # those who have an older version open have another inode
 
     # Removing
 

@@ -151,8 +151,8 @@ class Inode:
         """Make a file without opening it, or a special file."""
         raise error(errno.EPERM)
 
-    async def link(self, inode: Inode, name: bytes) -> None:
-        """Make *name* in it another name of *inode*."""
+    async def link(self, inode: Inode, name: bytes) -> Inode:
+        """Make *name* in it another name of *inode*, and return what it names."""
         raise error(errno.EPERM)
 
     async def make_directory(self, name: bytes, mode: int, caller: Caller) -> Inode:

@@ -288,8 +288,7 @@ class Operations(pyfuse3.Operations):
     ) -> EntryAttributes:
         found, directory = self._at(inode), self._at(new_parent_inode)
         self._check_way(ctx, found.is_doubtful(), directory.is_doubtful())
-        await directory.link(found, new_name)
-        return self._inodes.remember(found)
+        return self._inodes.remember(await directory.link(found, new_name))
 
     @answered
     @acting

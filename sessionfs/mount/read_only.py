@@ -31,7 +31,7 @@ class ReadOnly(Inode):
     async def make_node(self, name: bytes, mode: int, rdev: int, caller: Caller) -> NoReturn:
         refuse()
 
-    async def link(self, inode: Inode, name: bytes) -> None:
+    async def link(self, inode: Inode, name: bytes) -> Inode:
         refuse()
 
     async def make_directory(self, name: bytes, mode: int, caller: Caller) -> NoReturn:

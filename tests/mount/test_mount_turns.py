@@ -178,3 +178,19 @@ def test_what_is_made_is_in_the_directory_that_was_asked(tmp_path: Path) -> None
     for number, way in enumerate(ways):
         assert made(number, way) == ["d", "e", "e/x", "f"]
     assert made(len(ways), lambda d, turns: turns.root.rename(b"f", d, b"x", replace=True)) == ["d", "e", "e/x"]
+
+
+def test_another_name_of_an_open_file_shows_the_newest_version(tmp_path: Path) -> None:
+    turns = Turns(tmp_path / "store")
+
+    async def link() -> None:
+        file = turns.file()
+        await file.open(os.O_RDONLY, ME)
+        turns.put("f", b"newer")
+        turns.root.refresh()
+        linked = await turns.root.link(file, b"g")
+        assert isinstance(linked, ArtifactFile)
+        assert await (await linked.open(os.O_RDONLY, ME)).read(0, 10) == b"newer"
+        assert (linked.attributes().st_nlink, file.attributes().st_nlink) == (2, 2)
+
+    turns.run(link, lambda other: None)
