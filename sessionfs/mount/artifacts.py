@@ -168,6 +168,11 @@ class ArtifactInode(Inode):
         return False
 
     @property
+    def is_unsaved(self) -> bool:
+        """Whether somebody wrote to it what is in no record yet."""
+        return False
+
+    @property
     def entered_ns(self) -> int | None:
         """Of a directory: when a file was made in it that is in no record yet."""
         return None

@@ -85,6 +85,10 @@ class ArtifactFile(ArtifactInode):
         return bool(self._writers)
 
     @property
+    def is_unsaved(self) -> bool:
+        return self.dirty
+
+    @property
     def unsettled(self) -> bool:
         """Whether something about it is in no record yet."""
         return self.dirty or bool(self.pending) or not self.node.id

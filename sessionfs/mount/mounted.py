@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sessionfs.artifacts import Applied, Directory, Node
+from sessionfs.artifacts import Applied, Directory, Node, Tree
 from sessionfs.log import Record
 from sessionfs.mount.artifacts import ArtifactInode, ArtifactSymlink
 from sessionfs.mount.directories import ArtifactDirectory
@@ -142,28 +143,38 @@ class MountedSession:
     def _rebind(self) -> None:
         """Go on with the tree of a session that was read again from its log: after a failed append, or a repair.
 
-        An inode stays with what has its path and number; files that are in no record are hung into the new tree.
+        An inode stays with what has its path and number, one that somebody has open with what has its number anywhere.
+        Files that are in no record, or in none any more while they are written, are hung into the new tree.
         """
         old_tree, self._tree = self._tree, self.session.tree
-        places = [(old_tree.path_of(node), node, inode) for node, inode in self.known.items()]
-        for path, node, inode in places:
-            if path is None:
-                continue
-            found = self.session.tree.find(path)
-            if isinstance(node, Directory):
-                for name in _differing_names(node, found):
-                    self.invalidate_entry(node, name)
-            if not node.id and node is not old_tree.root:
-                parent = self.session.tree.find(path.rpartition("/")[0])
-                if found is None and isinstance(parent, Directory):
-                    self.session.tree.add_unrecorded(node, parent)
-            elif found is not None and found.ino == node.ino and found.kind == node.kind:
+        renewal = _Renewal(old_tree, self._tree)
+        # Directories last: where a file hung is found by way of those that it hung in.
+        inodes = sorted(self._inodes(), key=lambda inode: inode.node.is_directory)
+        for path, inode in [(old_tree.path_of(inode.node), inode) for inode in inodes]:
+            if path is not None:
+                self._renew(path, inode, renewal)
+
+    def _inodes(self) -> list[ArtifactInode]:
+        """Return all inodes of the session that the kernel knows, or somebody has open."""
+        return [inode for inode in self.inodes.all() if isinstance(inode, ArtifactInode) and inode.mounted is self]
+
+    def _renew(self, path: str, inode: ArtifactInode, renewal: _Renewal) -> None:
+        node = inode.node
+        found = renewal.find(path, node, anywhere=bool(inode.handles))
+        if isinstance(node, Directory):
+            for name in _differing_names(node, found):
+                self.invalidate_entry(node, name)
+        if found is not None:
+            if self.known.get(node) is inode:
                 del self.known[node]
                 self.known[found] = inode
-                inode.node = found
-            else:
-                node.parent = None
-            self._invalidate(inode.node, content=inode.node.oid != node.oid)
+            inode.node = found
+        elif not node.id or inode.is_unsaved:
+            node.id = ""
+            renewal.hang(node)
+        else:
+            node.parent = None
+        self._invalidate(inode.node, content=inode.node.oid != node.oid)
 
     # Asking before something is done
 
@@ -268,6 +279,39 @@ class MountedSession:
         """Make the kernel forget the content and attributes of *inode*."""
         inode.cached = None
         self._invalidator.inode(inode.number, content=True)
+
+
+class _Renewal:
+    """What is in a new tree of what was in an old one."""
+
+    def __init__(self, old: Tree, new: Tree) -> None:
+        self._old = old
+        self._new = new
+
+    def find(self, path: str, node: Node, *, anywhere: bool) -> Node | None:
+        """Return what *node*, which was at *path*, is in the new tree; None when it is not there.
+
+        Args:
+            anywhere: Look for it at all paths, which may read the whole tree.
+        """
+        there = self._new.find(path)
+        if there is not None and there.ino == node.ino and there.kind == node.kind:
+            return there
+        found = self._by_number.get(node.ino) if anywhere else None
+        return found if found is not None and found.kind == node.kind else None
+
+    @cached_property
+    def _by_number(self) -> dict[int, Node]:
+        return {node.ino: node for _, node in self._new.walk()}
+
+    def hang(self, node: Node) -> None:
+        """Hang *node*, which is in no record, into its directory, if that is there and has nothing of its name."""
+        above = node.parent
+        path = None if above is None else self._old.path_of(above)
+        directory = None if above is None or path is None else self.find(path, above, anywhere=True)
+        node.parent = None
+        if isinstance(directory, Directory) and directory.get(node.name) is None:
+            self._new.add_unrecorded(node, directory)
 
 
 def _differing_names(old: Directory, new: Node | None) -> list[str]:

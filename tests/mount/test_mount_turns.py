@@ -7,6 +7,7 @@ import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
 import trio
 
 from sessionfs.durable import OsDisk
@@ -194,3 +195,62 @@ def test_another_name_of_an_open_file_shows_the_newest_version(tmp_path: Path) -
         assert (linked.attributes().st_nlink, file.attributes().st_nlink) == (2, 2)
 
     turns.run(link, lambda other: None)
+
+
+def read_again(turns: Turns) -> None:
+    """What a failed append, or a repair, makes the mount do."""
+    turns.root.mounted.session.open()
+    turns.root.refresh()
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "newer", "moved"])
+def test_what_is_written_while_the_log_is_read_again_is_stored(tmp_path: Path, meanwhile: str) -> None:
+    turns = Turns(tmp_path / "store")
+
+    async def write() -> None:
+        handle = await turns.open(b"mine")
+        if meanwhile == "newer":
+            turns.put("f", b"newer")
+            turns.root.refresh()
+        elif meanwhile == "moved":
+            turns.other.artifacts.rename("f", "g")
+        read_again(turns)
+        await handle.flush()
+        await handle.release()
+
+    trio.run(write)
+    assert turns.contents == {"d": None, "g" if meanwhile == "moved" else "f": b"mine"}
+
+
+def test_a_new_file_is_stored_where_its_directory_is_when_the_log_was_read_again(tmp_path: Path) -> None:
+    turns = Turns(tmp_path / "store")
+
+    async def write() -> None:
+        file, handle = await turns.directory("d").create(b"new", 0o644, os.O_RDWR, ME)
+        turns.view.inodes.remember(file)
+        await handle.write(0, b"mine")
+        turns.other.artifacts.rename("d", "e")
+        read_again(turns)
+        await handle.flush()
+
+    trio.run(write)
+    assert turns.contents == {"e": None, "e/new": b"mine", "f": b"one"}
+
+
+def test_a_file_whose_records_a_repair_cut_off_is_stored_anew_by_who_writes_to_it(tmp_path: Path) -> None:
+    turns = Turns(tmp_path / "store")
+    log = tmp_path / "store/sessions/one/log"
+    whole_bytes = log.stat().st_size
+    turns.put("g", b"one")
+    turns.root.refresh()
+
+    async def write() -> None:
+        file = turns.file(b"g")
+        handle = await file.open(os.O_RDWR, ME)
+        await handle.write(3, b" and two")
+        os.truncate(log, whole_bytes)
+        turns.root.refresh()
+        await handle.flush()
+
+    trio.run(write)
+    assert turns.contents == {"d": None, "f": b"one", "g": b"one and two"}
