@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -138,7 +139,8 @@ class Mount:
         ]
 
 
-_FUTEX = "202"  # what a thread calls that waits for another; x86-64
+# What a thread calls that waits for another; all newer machines number their calls alike.
+_FUTEX = "202" if platform.machine() == "x86_64" else "98"
 
 
 def _waits_for_answer(thread: threading.Thread) -> bool:
