@@ -42,13 +42,15 @@ class _Effect:
         self._redone: set[int] = set()  # numbers of undoings that are
 
     def note(self, number: int, brought: sessions.Restored) -> tuple[int, ...]:
-        """Take in what the operation *number*, an undoing or a redoing, did; return what it put out of effect."""
-        if brought.kind == REDO:
-            self._redone.update(brought.operations)
-        elif number not in self._redone:
-            self._undone.update(brought.operations)
-            return brought.operations
-        return ()
+        """Take in what the operation *number*, an undoing or a redoing, did.
+
+        Returns:
+            The operations that it put out of effect, or the undoings that it put out of effect.
+        """
+        if number in self._redone:
+            return ()
+        (self._redone if brought.kind == REDO else self._undone).update(brought.operations)
+        return brought.operations
 
     def has(self, number: int) -> bool:
         """Say whether the operation *number* is in effect."""
@@ -59,7 +61,7 @@ class Undoable(msgspec.Struct, frozen=True):
     """The newest operations that are in effect."""
 
     operations: tuple[int, ...]  # their numbers, the newest first
-    place: Place  # before the first record of them all, and of those that were undone behind it
+    place: Place  # before the first record of them all, and of what was undone or redone behind it
     base: int  # of the record before that
     others: tuple[Record, ...]  # changes behind that place that are in effect and not theirs, in order
 
@@ -73,13 +75,14 @@ def find_undoable(session: Session, count: int) -> Undoable:
     """Return the newest *count* operations in effect; the caller is inside ``session.writing()``.
 
     The log is read back as far as their first records, and those of operations that went on at the same time and have
-    been undone since: no moment behind these is without them.
+    been undone since, for no moment behind these is without them; and of undoings that have been redone since, for
+    until then what they took back was missing.
 
     Raises:
         NothingToUndo: There are not so many.
     """
     effect = _Effect()
-    waiting: set[int] = set()  # chosen ones, and those out of effect, whose first record has not been met
+    waiting: set[int] = set()  # chosen ones, and those undone or redone, whose first record has not been met
     chosen: list[int] = []
     ignored: set[int] = set()  # undoings and redoings
     others: list[Record] = []

@@ -450,6 +450,19 @@ def test_operations_that_went_on_at_the_same_time_are_undone_one_after_the_other
     assert session.state.to_dict() == {}
 
 
+def test_what_was_redone_stays_when_an_operation_that_began_before_is_undone(session):
+    session.state["k"] = 1
+    session.undo()
+    ongoing = Ongoing()
+    with grouped(ongoing):
+        session.record("custom.begun")
+    session.redo()
+    with grouped(ongoing):
+        session.state["mine"] = 1
+    session.undo()
+    assert session.state.to_dict() == {"k": 1}
+
+
 def test_what_another_operation_rests_on_is_not_taken_away(store, session):
     other = sessionfs.open(store.path, background_sync=False).sessions["q4"]
     with session.operation():
