@@ -20,10 +20,12 @@ from sessionfs.log.record import parse_line
 from sessionfs.store.session import Session
 from sessionfs.travel.restore import REDO, UNDO
 
-CHANGING = frozenset(
-    {"artifact.stored", "artifact.updated", "artifact.renamed", "artifact.deleted", "state.changed"},
-)
-_RESTORED = "session.restored"
+_RESTORED, _MERGED = "session.restored", "session.merged"
+
+BRINGING = frozenset({_RESTORED, _MERGED})
+"""The last records of operations that brought something back, or over from elsewhere, by the records before them."""
+
+_CHANGING = BRINGING | {"artifact.stored", "artifact.updated", "artifact.renamed", "artifact.deleted", "state.changed"}
 
 
 class NothingToUndo(Conflict):
@@ -94,7 +96,7 @@ def find_undoable(session: Session, count: int) -> Undoable:
             ignored.add(number)
         elif number == 0:
             pass  # what a session began with, from a template; before it there is nothing to go back to
-        elif record.type in CHANGING and number not in ignored and effect.has(number):
+        elif record.type in _CHANGING and number not in ignored and effect.has(number):
             if number not in chosen and len(chosen) < count:
                 chosen.append(number)
                 waiting.add(number)
@@ -140,7 +142,7 @@ def find_redoable(session: Session, count: int) -> Redoable:
                 waiting = number
             else:
                 skipped_to = min(brought.operations)
-        elif record.type in CHANGING:
+        elif record.type in _CHANGING:
             break
     raise NothingToRedo(_explain_redo(session, count, len(chosen)))
 

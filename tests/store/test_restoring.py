@@ -463,6 +463,26 @@ def test_what_was_redone_stays_when_an_operation_that_began_before_is_undone(ses
     assert session.state.to_dict() == {"k": 1}
 
 
+def test_what_was_merged_meanwhile_stays_merged(session):
+    session.artifacts.put("a", "base")
+    child = session.fork(id="child")
+    ongoing = Ongoing()
+    with grouped(ongoing):
+        session.state["mine"] = 1
+    child.artifacts.put("a", "child")
+    child.merge()
+    with grouped(ongoing):
+        session.state["mine"] = 2
+    session.undo()
+    assert texts(session) == {"a": "child"} and session.state.to_dict() == {}
+    session.artifacts.put("a", "changed since")
+    merge = child.merge()
+    assert (merge.changes, merge.conflicts) == ((), ())
+    session.undo(2)
+    assert texts(session) == {"a": "base"}
+    assert [change.name for change in child.merge().changes] == ["a"]
+
+
 def test_what_another_operation_rests_on_is_not_taken_away(store, session):
     other = sessionfs.open(store.path, background_sync=False).sessions["q4"]
     with session.operation():
