@@ -20,12 +20,15 @@ from sessionfs.log.record import parse_line
 from sessionfs.store.session import Session
 from sessionfs.travel.restore import REDO, UNDO
 
-_RESTORED, _MERGED = "session.restored", "session.merged"
+_RESTORED = "session.restored"
 
-BRINGING = frozenset({_RESTORED, _MERGED})
-"""The last records of operations that brought something back, or over from elsewhere, by the records before them."""
-
-_CHANGING = BRINGING | {"artifact.stored", "artifact.updated", "artifact.renamed", "artifact.deleted", "state.changed"}
+# The last two stand at the end of what brought something back, or over from elsewhere, and say what is merged then.
+_CHANGING = frozenset(
+    {
+        "artifact.stored", "artifact.updated", "artifact.renamed", "artifact.deleted", "state.changed",
+        _RESTORED, "session.merged",
+    }
+)  # fmt: skip
 
 
 class NothingToUndo(Conflict):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from threading import RLock
 
 from sessionfs import sessions
+from sessionfs.artifacts import Node, Tree, text_of
 from sessionfs.errors import Conflict, InvalidInput
+from sessionfs.log import Record
 from sessionfs.store import past
 from sessionfs.store.fold import Fold, InconsistentLog
 from sessionfs.store.session import Session
@@ -82,7 +84,27 @@ def _without(session: Session, found: Undoable) -> Fold:
                 f"record {record.seq} ({record.type}) of session {session.id} was written by another operation at the "
                 f"same time, and rests on what would be undone: undo more, or restore a moment: {failure.__cause__}"
             ) from failure
+    if any(map(_may_bring_back, found.others)):
+        _check_inodes(session, fold.tree)
     return fold
+
+
+def _may_bring_back(record: Record) -> bool:
+    """Say whether *record* may store an inode that was there before: such a one says who made it."""
+    return record.type == "artifact.stored" and (record.data_oid is not None or b'"created_by"' in bytes(record.data))
+
+
+def _check_inodes(session: Session, tree: Tree) -> None:
+    """Check that nothing is there twice: brought back by another operation, and never gone without what is undone."""
+    paths: dict[int, tuple[str, Node]] = {}
+    for path, node in tree.walk():
+        other, known = paths.setdefault(node.ino, (path, node))
+        if known is not node:
+            raise RestsOnUndone(
+                f"{text_of(path)!r} and {text_of(other)!r} would be one artifact of session {session.id}: another "
+                "operation brought it back at the same time, after what would be undone had taken it away: undo more, "
+                "or restore a moment"
+            )
 
 
 def _check_count(count: int) -> None:

@@ -483,6 +483,27 @@ def test_what_was_merged_meanwhile_stays_merged(session):
     assert [change.name for change in child.merge().changes] == ["a"]
 
 
+def test_what_another_operation_brought_back_is_not_there_twice(store, session):
+    session.artifacts.put("first", "one")
+    moment = session.event_count - 1
+    session.artifacts.rename("first", "second")
+    session.record("custom.begun")
+    ongoing = Ongoing()
+    with grouped(ongoing):
+        session.artifacts.delete("second")
+    session.restore(moment)
+    with grouped(ongoing):
+        session.state["k"] = 1
+    again = store.sessions[session.what_if(drop=[3]).session]
+    for one in (session, again):
+        count = one.event_count
+        with pytest.raises(sessionfs.Conflict, match="'second' and 'first' would be one artifact of session"):
+            one.undo()
+        assert one.event_count == count and texts(one) == {"first": "one"}
+        one.undo(2)
+        assert texts(one) == {"second": "one"} and one.state.to_dict() == {}
+
+
 def test_what_another_operation_rests_on_is_not_taken_away(store, session):
     other = sessionfs.open(store.path, background_sync=False).sessions["q4"]
     with session.operation():
