@@ -247,8 +247,9 @@ class Tree:
         time: str,
         actor: str,
     ) -> Applied:
+        if data.ino is None:
+            raise NoSuchArtifact(f"there is no {data.kind} {data.path!r} of which this could be the next version")
         made = data.created_at or time
-        assert data.ino is not None
         new = Node if data.kind != "directory" else partial(Directory, source=directory.source, parts=no_entries())
         node = new(
             name=name,

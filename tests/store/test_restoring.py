@@ -504,6 +504,18 @@ def test_what_another_operation_brought_back_is_not_there_twice(store, session):
         assert texts(one) == {"second": "one"} and one.state.to_dict() == {}
 
 
+def test_a_version_that_another_operation_stored_says_what_it_rests_on(session):
+    ongoing = Ongoing()
+    with grouped(ongoing):
+        session.artifacts.put("a", "one")
+    session.artifacts.put("a", "two")
+    with grouped(ongoing):
+        session.state["k"] = 1
+    with pytest.raises(sessionfs.Conflict, match="there is no file 'a' of which this could be the next version"):
+        session.undo()
+    assert texts(session) == {"a": "two"} and session.state.to_dict() == {"k": 1}
+
+
 def test_what_another_operation_rests_on_is_not_taken_away(store, session):
     other = sessionfs.open(store.path, background_sync=False).sessions["q4"]
     with session.operation():
