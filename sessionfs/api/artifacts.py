@@ -53,7 +53,7 @@ class Artifacts(ArtifactsView):
         """
         checked = check_path(path)
         if isinstance(data, str):
-            data = data.encode("utf-8")
+            data = _encode(data)
         if isinstance(data, dict | list):
             return self.put_json(checked, data, **attributes)
         if isinstance(data, bytes | bytearray | memoryview):
@@ -222,6 +222,13 @@ class Artifacts(ArtifactsView):
     def _put_staged(self, path: str, staged: Staged, attributes: dict[str, Any]) -> None:
         check_artifact_size(self._session.config.max_artifact_bytes, staged.size)
         self._put(path, staged.finish(), staged.pread(mime.SNIFFED_BYTES, 0), attributes)
+
+
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as failure:
+        raise BadContent(f"the text cannot be UTF-8: {failure}; give bytes for content that is no text") from failure
 
 
 class _Limited(io.RawIOBase):

@@ -13,6 +13,7 @@ from sessionfs.query.fields import CHOICES
 from sessionfs.query.flat import plain_value
 from sessionfs.query.globs import Glob, Style
 from sessionfs.query.parse import parse_query
+from sessionfs.query.scan import find_half
 from sessionfs.query.terms import (
     HasArtifact,
     HasText,
@@ -161,10 +162,10 @@ def _metadata(keyword: str, value: Any, now_ns: int) -> Term:
         raise BadFilter(f"{keyword} is a mapping from texts to values; {value!r} was given")
     terms: list[Term] = []
     for key, wanted in value.items():
-        plain = plain_value(wanted)
+        plain = plain_value(_text(f"the value of {key!r}", wanted) if isinstance(wanted, str) else wanted)
         if plain is None:
             raise BadFilter(f"{keyword} {key!r} is compared with a text, a number, true, false or null, not {wanted!r}")
-        terms.append(MetaWithin(key, plain, plain))
+        terms.append(MetaWithin(_text("a key", key), plain, plain))
     return all_of(terms)
 
 
@@ -257,6 +258,8 @@ def _texts(name: str, texts: Any) -> list[str]:
 def _text(name: str, text: Any) -> str:
     if not isinstance(text, str):
         raise BadFilter(f"{name} is a text; {text!r} was given")
+    if find_half(text) is not None:
+        raise BadFilter(f"{name} is no valid Unicode: {text!r} has half of a surrogate pair")
     return text
 
 

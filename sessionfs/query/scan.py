@@ -15,6 +15,7 @@ _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _KEY = re.compile(r"[^\s\"'():=<>!.,]+")
 _OPERATOR = re.compile(r"\s*(:\s*(?:>=|<=|!=|>|<|=)|:|>=|<=|!=|>|<|=)")
 _QUOTES = "\"'"
+_HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # what lies between stands for a stray byte of a name
 
 
 class BadQuery(InvalidInput):
@@ -33,6 +34,15 @@ class BadQuery(InvalidInput):
         self.problem = problem
 
 
+def find_half(text: str) -> int | None:
+    """Return where in *text* half of a surrogate pair stands, which is no character; None if there is none.
+
+    JSON can write one, and Python keeps it; nothing in a store holds one.
+    """
+    found = _HALF.search(text)
+    return None if found is None else found.start()
+
+
 class Piece(NamedTuple):
     """A word or quoted text, and where it stands."""
 
@@ -48,12 +58,15 @@ class Scanner:
         """Begin.
 
         Raises:
-            BadQuery: It is longer than anybody writes.
+            BadQuery: It is longer than anybody writes, or no Unicode.
         """
         self.text = text
         self.at = 0
         if len(text) > MAX_LENGTH:
             raise BadQuery(text, MAX_LENGTH, f"it has {len(text)} characters, and {MAX_LENGTH} are the most")
+        half = find_half(text)
+        if half is not None:
+            raise BadQuery(text, half, "half of a surrogate pair is no character")
 
     def fail(self, problem: str, at: int | None = None) -> BadQuery:
         """Return the error for what is wrong here, or at *at*."""

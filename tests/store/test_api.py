@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import subprocess
@@ -222,6 +223,16 @@ def test_json_and_urls_are_content_too(session):
     assert session.artifacts.put_url("ref", "https://example.org/d.csv").url == "https://example.org/d.csv"
     with pytest.raises(sessionfs.InvalidInput, match="no URL"):
         session.artifacts.put_url("ref2", "not a url")
+
+
+def test_half_of_a_surrogate_pair_as_json_can_write_one_is_refused(store, session):
+    (half,) = json.loads('["\\ud83d"]')
+    with pytest.raises(sessionfs.InvalidInput, match="give bytes"):
+        session.artifacts.put("a", half)
+    assert not list(session.artifacts)
+    for ask in (store.find, store.find_sessions, store.stats, store.patterns, store.du):
+        with pytest.raises(sessionfs.InvalidInput, match="surrogate"):
+            ask(half)
 
 
 def test_the_same_bytes_under_two_names_are_two_artifacts_and_one_object(store, session):

@@ -158,6 +158,8 @@ def test_versions_are_about_the_whole_query():
         ("tag:" + "a," * 400 + "a", 605, "at most 300 terms"),
         (" ".join(f"tag:{number:03}" for number in range(400)), 2401, "at most 300 terms"),
         ("a" * 9000, 8193, "8192 are the most"),
+        ("tag:a name:\ud83d", 12, "half of a surrogate pair"),
+        ("meta.'\udfff':1", 7, "half of a surrogate pair"),
     ],
 )
 def test_what_is_wrong_and_where(text, column, words):
