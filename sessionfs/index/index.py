@@ -12,7 +12,7 @@ import msgspec
 from sessionfs.clock import format_time
 from sessionfs.index import find, logs
 from sessionfs.index.database import Database
-from sessionfs.index.keeper import TRIES, Keeper, Progress, read_files, unusable
+from sessionfs.index.keeper import TRIES, Keeper, Progress, interrupted, read_files, unusable
 from sessionfs.index.place import find_place
 from sessionfs.index.schema import FORMAT, PAST
 from sessionfs.index.sqlite import NoIndex
@@ -123,8 +123,8 @@ class Index:
                     return
             except NoIndex:
                 self._keeper.make()
-                if given:
-                    break  # what was given is not taken back
+                if given:  # which is not taken back
+                    raise interrupted(self._database) from None
         raise unusable(self._database)
 
     # Its life

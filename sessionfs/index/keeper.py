@@ -39,7 +39,7 @@ _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class UnusableIndex(Corrupt):
-    """The index was damaged as soon as it was made."""
+    """The index was damaged as soon as it was made, or while it was read."""
 
 
 class Keeper:
@@ -229,6 +229,11 @@ def read_files(connection: sqlite3.Connection) -> dict[str, FileState]:
 def unusable(database: Database) -> UnusableIndex:
     """Return the error for an index that cannot be used even when it has just been made."""
     return UnusableIndex(f"the index {database.path} cannot be read back right after it was made; check the disk")
+
+
+def interrupted(database: Database) -> UnusableIndex:
+    """Return the error for an index that was damaged while somebody took what was found, and is made anew since."""
+    return UnusableIndex(f"the index {database.path} was damaged while it was read; it is made anew, so ask again")
 
 
 def _boot_id() -> str:

@@ -19,6 +19,10 @@ _CACHE_KIB = 64 << 10
 
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
+# A file ends before what it says it holds. So does a journal that somebody removed while another process has it open:
+# without this, nobody else could use the index until that process ends.
+_CUT_SHORT = sqlite3.SQLITE_IOERR_SHORT_READ
+
 Fill = Callable[[sqlite3.Connection], None]
 """Changes the index, inside of a transaction."""
 
@@ -101,7 +105,7 @@ def translated() -> Iterator[None]:
 
 def is_damage(failure: sqlite3.Error) -> bool:
     """Say whether it is the file that is wrong - damaged, or of another format - and not the disk, or who is busy."""
-    if _code(failure) in _DAMAGE:
+    if _code(failure) in _DAMAGE or getattr(failure, "sqlite_errorcode", 0) == _CUT_SHORT:
         return True
     return isinstance(failure, sqlite3.OperationalError) and str(failure).startswith("no such ")
 

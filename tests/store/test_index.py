@@ -404,6 +404,32 @@ def test_an_index_that_is_removed_in_use_is_made_again(store):
         assert len(list(store.find())) == 2
 
 
+def test_an_index_without_the_journal_that_another_process_has_open_is_made_again(store):
+    list(store.find())
+    store.sessions["one"].artifacts.put("d", b"in the journal")
+    assert len(list(store.find())) == 3
+    (Path(store.path) / "index.sqlite-wal").unlink()
+    count = f"import sessionfs; print(sessionfs.open({store.path!r}).find().count())"
+    other = subprocess.run([sys.executable, "-c", count], capture_output=True, text=True, check=False)
+    assert other.stdout == "3\n", other.stderr
+    store.sessions["one"].artifacts.put("e", b"")
+    assert len(list(store.find())) == 4
+
+
+def test_who_takes_what_is_found_hears_when_the_index_is_damaged_meanwhile(store):
+    with store.sessions["one"].operation():
+        for number in range(3000):
+            store.sessions["one"].artifacts.put(f"many/{number}", b"", tags=["raw"])
+    list(store.find())
+    store.close()  # nothing of it is in this process's memory
+    found = iter(store.find("tag:raw"))
+    assert next(found).path == "a/b.csv"
+    os.truncate(index_file(store), index_file(store).stat().st_size // 2)
+    with pytest.raises(sessionfs.Corrupt, match="while it was read"):
+        list(found)
+    assert store.find().count() == 3002
+
+
 def test_a_killed_rebuild_leaves_what_there_was(store, monkeypatch):
     list(store.find())
     monkeypatch.setattr("sessionfs.index.catch_up.Filler.fill", lambda *_: os.kill(os.getpid(), 9))
