@@ -68,7 +68,7 @@ def open(
         A store that is made survives a power cut.
     """
     inherit(os.environ)
-    place = os.fspath(path) if path is not None else find_store(os.environ, os.getcwd(), for_creation=create)
+    place = os.fspath(path) if path is not None else find_store(os.environ, None, for_creation=create)
     if create and not is_store(place):
         domain.Store.create(place, profile=profile)
     return Store(domain.Store(place, actor=actor), background_sync=background_sync)

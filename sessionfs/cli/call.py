@@ -49,6 +49,16 @@ class Call:
             raise UsageError(f"{path!r} is no path of a file: it holds NUL")
         return path if self._cwd is None else os.path.join(self._cwd, path)
 
+    def here(self) -> str:
+        """Return where the user's relative paths start.
+
+        Raises:
+            NoDirectory: It was removed.
+        """
+        from sessionfs.store.layout import current_directory
+
+        return self._cwd or current_directory()
+
     def input_bytes(self) -> BinaryIO:
         """Standard input as bytes."""
         return self.stdin.buffer
@@ -75,12 +85,13 @@ class Call:
         Raises:
             UsageError: --store is empty.
             NoStore: None of these is a store.
+            NoDirectory: None was named, and the current directory was removed.
         """
         if self._store_option is not None:
             return self._named_store(self._store_option)
         from sessionfs.store.layout import find_store
 
-        return self.path(find_store(self.env, self._cwd or os.getcwd()))
+        return self.path(find_store(self.env, self._cwd))
 
     def new_store_path(self, directory: str | None) -> str:
         """Return where ``init`` makes a store: *directory*, --store, $SESSIONFS_STORE, .sessionfs here.

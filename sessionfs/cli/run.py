@@ -34,7 +34,7 @@ def _run(call: Call, arguments: Arguments) -> int:
                 session,
                 arguments.texts("CMD"),
                 env=call.env,
-                cwd=call.path("."),
+                cwd=call.here(),
                 shown=Shown(_show_output(call), _show_errors(call)),
                 complain=lambda what: call.say(f"sessionfs: run: {exits.printable(what)}"),
                 collector=collector,

@@ -33,6 +33,10 @@ class NoStore(NotFound):
     """No store was named, and none was found."""
 
 
+class NoDirectory(NotFound):
+    """The process's current directory was removed."""
+
+
 class NewerFormat(Unsupported):
     """The store was made by a newer sessionfs."""
 
@@ -131,19 +135,37 @@ def is_store(root: str) -> bool:
     return os.path.isfile(f"{root}/format") and os.path.isdir(f"{root}/sessions")
 
 
-def find_store(env: Mapping[str, str], cwd: str, *, for_creation: bool = False) -> str:
+def current_directory() -> str:
+    """Return the process's current directory.
+
+    Raises:
+        NoDirectory: It was removed.
+    """
+    try:
+        return os.getcwd()
+    except FileNotFoundError as failure:
+        raise NoDirectory(
+            "the current directory was removed; go to another one, or name the store: --store, $SESSIONFS_STORE"
+        ) from failure
+
+
+def find_store(env: Mapping[str, str], cwd: str | None, *, for_creation: bool = False) -> str:
     """Return the directory of the store that is meant when nobody names one.
 
     It is ``$SESSIONFS_STORE``; else the nearest ``.sessionfs`` in *cwd* or above; else ``sessionfs`` in the user's
     data directory (``$XDG_DATA_HOME``, ``~/.local/share``).
 
+    Args:
+        cwd: None for the process's; only asked for when the store is not named.
+
     Raises:
+        NoDirectory: The process's directory was removed.
         NoStore: None of these is a store (with *for_creation* the last one is returned all the same).
     """
     named = env.get(STORE_VARIABLE)
     if named:
         return named
-    directory = os.path.abspath(cwd)
+    directory = current_directory() if cwd is None else os.path.abspath(cwd)
     while True:
         if is_store(os.path.join(directory, STORE_NAME)):
             return os.path.join(directory, STORE_NAME)

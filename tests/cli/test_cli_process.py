@@ -43,6 +43,18 @@ def test_the_installed_program(program, q4):
     assert program("--version").stdout.startswith(b"sessionfs ")
 
 
+def test_in_a_directory_that_was_removed(q4):
+    def run(*argv: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
+        words = ["sh", "-c", 'mkdir gone; cd gone; rmdir ../gone; exec "$@"', "sh", str(SESSIONFS), *argv]
+        return subprocess.run(words, cwd=q4.cwd, env={**env(q4), **variables}, capture_output=True, timeout=60)
+
+    assert run("use").stdout == b"q4\n"
+    assert run("--store", str(q4.store), "use", SESSIONFS_STORE="").stdout == b"q4\n"
+    for nowhere in (run("use", SESSIONFS_STORE=""), run("run", "@", "--", "true")):
+        assert nowhere.returncode == 3
+        assert b"the current directory was removed; go to another one" in nowhere.stderr
+
+
 def test_as_a_module(q4):
     command = [sys.executable, "-m", "sessionfs", "use"]
     assert subprocess.run(command, cwd=q4.cwd, env=env(q4), capture_output=True, timeout=60).stdout == b"q4\n"
