@@ -8,6 +8,7 @@
 ``rows``       where rows come from: sessions, artifacts, state, events, versions, trash
 ``columns``    which columns fit, and how wide they are
 ``lines``      a text, a picture or bytes to scroll in; ``content`` reads what it shows, ``picture`` decodes images
+``page``       what every screen over the main one is
 ``latest``     reading in threads: of what is asked for one after the other, only the newest
 ``threads``    where it is read
 ``live``       what other processes append, as it happens

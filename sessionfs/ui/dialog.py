@@ -17,6 +17,7 @@ from textual.widgets import Button, Input, Label, Static
 
 from sessionfs.shown import unmistakable
 from sessionfs.ui.commands import Action, shell_text
+from sessionfs.ui.page import Page
 
 _INTERRUPTED = 128 + signal.SIGINT
 
@@ -45,7 +46,7 @@ Once the event is set, it is interrupted as by Ctrl-C. What cannot be run at all
 """
 
 
-class Dialog(ModalScreen[Outcome | None]):
+class Dialog(Page[Outcome | None], ModalScreen[Outcome | None]):
     """One action, before it is done; what it gives is what was run last, None when nothing was."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -83,7 +84,7 @@ class Dialog(ModalScreen[Outcome | None]):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button("Run", id="run", variant="error" if action.warning else "primary", compact=True)
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Begin with the first field; with nothing to fill in, what destroys has to be chosen."""
         self._show_command()
         first = f"#field-{self._action.fields[0].name}" if self._action.fields else "#run"

@@ -11,6 +11,7 @@ from textual.screen import ModalScreen
 
 from sessionfs.ui.content import Content, Line
 from sessionfs.ui.lines import Lines
+from sessionfs.ui.page import Page
 
 _NAMES = {
     "up": "↑",
@@ -29,7 +30,7 @@ _NAMES = {
 Group = tuple[str, Sequence[BindingType]]
 
 
-class Help(ModalScreen[None]):
+class Help(Page[None], ModalScreen[None]):
     """The list of keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,enter", "dismiss", "Close")]
@@ -45,7 +46,7 @@ class Help(ModalScreen[None]):
         lines.border_subtitle = "esc closes"
         yield lines
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Show the keys."""
         lines: list[Line] = []
         for title, bindings in self._groups:

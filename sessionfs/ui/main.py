@@ -23,6 +23,7 @@ from sessionfs.ui.about import TABS, about_session, tab_labels, title_of
 from sessionfs.ui.acts import Chosen
 from sessionfs.ui.commands import shell_text
 from sessionfs.ui.listing import Listing
+from sessionfs.ui.page import is_ending
 from sessionfs.ui.panes import ArtifactsPane, Draw, EventsPane, SessionsPane, StatePane, TimelinePane
 from sessionfs.ui.preview import Preview, command_of_row
 from sessionfs.ui.rows import ArtifactRows, EventRows, Row, SessionRows, StateRows
@@ -95,7 +96,7 @@ class Main(Screen[None]):
 
     @property
     def _is_whole(self) -> bool:
-        return bool(self.query("#status"))
+        return not is_ending(self.app) and bool(self.query("#status"))
 
     # The session that is chosen
 
@@ -251,12 +252,16 @@ class Main(Screen[None]):
 
     def take_in(self, moved: dict[str, int]) -> None:
         """Show what has happened in sessions; in which, if there are none."""
+        if not self._is_whole:
+            return
         self.query_one(SessionsPane).table.read_again()
         if self._info is not None and (not moved or self._info.id in moved):
             self._read_tab_again()
 
     def action_read_again(self) -> None:
         """Read everything again."""
+        if not self._is_whole:
+            return
         self.query_one(SessionsPane).table.read_again()
         self._read_tab_again()
 

@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content as Text
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from sessionfs.api import FoundArtifact
@@ -19,6 +18,7 @@ from sessionfs.ui.commands import command, moment, shell_text
 from sessionfs.ui.content import Content, json_lines, plain, read_content, wrapped
 from sessionfs.ui.latest import Latest
 from sessionfs.ui.lines import Lines
+from sessionfs.ui.page import Page
 from sessionfs.ui.rows import Row
 from sessionfs.ui.threads import Threads
 
@@ -59,7 +59,7 @@ class Preview(Lines):
         self._take(Content(wrapped(str(failure), self.scrollable_content_region.width, "bad")), keep_place=False)
 
 
-class Viewer(Screen[None]):
+class Viewer(Page[None]):
     """One row on a screen of its own."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -79,7 +79,7 @@ class Viewer(Screen[None]):
         yield Static(f"$ sessionfs {shell_text(self.command)}", id="status", markup=False)
         yield Footer(show_command_palette=False)
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Read it."""
         preview = self.query_one(Preview)
         preview.show_row(self._row)

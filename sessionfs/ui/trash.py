@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.widgets import Footer
 
 from sessionfs.api import Store
@@ -17,6 +16,7 @@ from sessionfs.shown import human_size, human_time, unmistakable
 from sessionfs.ui import commands
 from sessionfs.ui.columns import Column
 from sessionfs.ui.commands import Action
+from sessionfs.ui.page import Page
 from sessionfs.ui.rows import Cell, ListRows, Row
 from sessionfs.ui.table import Table
 from sessionfs.ui.threads import Threads
@@ -30,7 +30,7 @@ _COLUMNS = (
 )
 
 
-class Trash(Screen[None]):
+class Trash(Page[None]):
     """The trash of a store."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -57,7 +57,7 @@ class Trash(Screen[None]):
         yield table
         yield Footer()
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Read it."""
         self.query_one(Table).show(ListRows(_COLUMNS, self._load))
 

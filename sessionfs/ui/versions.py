@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content as Text
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from sessionfs.api import Session, Version
@@ -23,6 +22,7 @@ from sessionfs.ui.commands import Action, command, moment, shell_text
 from sessionfs.ui.content import Content, Line, plain, read_content, wrapped
 from sessionfs.ui.latest import Latest
 from sessionfs.ui.lines import Lines
+from sessionfs.ui.page import Page
 from sessionfs.ui.rows import Cell, ListRows, Row
 from sessionfs.ui.table import Table
 from sessionfs.ui.threads import Threads
@@ -40,7 +40,7 @@ _COLUMNS = (
 _MARK = "◆"
 
 
-class Versions(Screen[None]):
+class Versions(Page[None]):
     """The versions of one artifact, the newest first."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -89,7 +89,7 @@ class Versions(Screen[None]):
         yield Static("", id="status", markup=False)
         yield Footer()
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Read which versions there are."""
         self._reading = Latest(self, self._threads)
         self.query_one(Lines).border_title = Text(unmistakable(self._path))

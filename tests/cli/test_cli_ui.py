@@ -487,6 +487,48 @@ def test_what_begins_while_the_browser_ends_is_not_begun(store, q4):
     browse(store, q4, steps)
 
 
+@pytest.mark.parametrize("what", ["dialog", "help", "trash", "versions", "viewer"])
+def test_a_screen_that_is_asked_for_as_the_browser_ends_is_not_begun(filled, q4, what):
+    ask = {
+        "dialog": lambda app: app.action_act("create_session"),
+        "help": lambda app: app.action_keys(),
+        "trash": lambda app: app.action_trash(),
+        "versions": lambda app: app.main.action_versions(),
+        "viewer": lambda app: app.main.post_message(app.main.Viewed(app.main.table.chosen, [])),
+    }[what]
+    for turns in range(8):  # of the loop, until the screen is asked for what it does first
+
+        async def steps(seat: Seat, turns: int = turns) -> None:
+            await seat.see("notes.md")
+            await seat.wait(lambda: seat.app.main.chosen.artifact is not None)
+            ask(seat.app)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            seat.app.exit()
+
+        browse(filled, q4, steps, session_id="q4")
+
+
+def test_what_others_did_is_not_shown_while_the_browser_ends(filled, q4):
+    failures: list[Exception] = []
+
+    async def steps(seat: Seat) -> None:
+        await seat.see("notes.md")
+
+        def take_in() -> None:
+            try:
+                seat.app._take_in({"q4": 1})
+            except Exception as failure:
+                failures.append(failure)
+            else:
+                asyncio.get_running_loop().call_soon(take_in)
+
+        take_in()  # until the loop is closed
+
+    browse(filled, q4, steps, session_id="q4")
+    assert failures == []
+
+
 def test_versions_and_what_differs_between_two(filled, q4):
     async def steps(seat: Seat) -> None:
         await seat.see("report.txt")
