@@ -34,6 +34,7 @@ _SHOWN: dict[str, Callable[[Any], str]] = {
 
 
 def _list(call: Call, arguments: Arguments) -> None:
+    call.check_form(arguments, "null")
     with call.open_store() as store:
         artifacts = call.reading(store, arguments.text("SESSION")).artifacts
         found = artifacts.list(

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
-from sessionfs.cli.arguments import UsageError
+from sessionfs.cli.arguments import Arguments, UsageError
 from sessionfs.cli.output import Output
 
 if TYPE_CHECKING:
@@ -58,6 +58,16 @@ class Call:
         from sessionfs.store.layout import current_directory
 
         return self._cwd or current_directory()
+
+    def check_form(self, arguments: Arguments, *flags: str) -> None:
+        """Check that none of *flags*, which print text, stands beside --json.
+
+        Raises:
+            UsageError: One does.
+        """
+        given = next((flag for flag in flags if arguments.flag(flag)), None)
+        if given is not None and self.out.as_json:
+            raise UsageError(f"--{given} prints text, so --json cannot be given with it")
 
     def input_bytes(self) -> BinaryIO:
         """Standard input as bytes."""

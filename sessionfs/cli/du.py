@@ -33,6 +33,7 @@ _PLACES = (
 
 
 def _du(call: Call, arguments: Arguments) -> None:
+    call.check_form(arguments, "null")
     query = " ".join(arguments.texts("QUERY"))
     with call.open_store() as store:
         with call.progress("reading logs", in_bytes=True) as progress:

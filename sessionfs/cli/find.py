@@ -40,9 +40,7 @@ _ESCAPE = re.compile(r"\\[tn0\\]")
 def _find(call: Call, arguments: Arguments) -> None:
     subject = Subject.SESSIONS if arguments.flag("sessions") else Subject.ARTIFACTS
     query = _query(arguments, subject)
-    plain = next((name for name in ("null", "format", "explain") if arguments.flag(name)), None)
-    if plain is not None and call.out.as_json:
-        raise UsageError(f"--{plain} prints text, so --json cannot be given with it")
+    call.check_form(arguments, "null", "format", "explain")
     form = _Format(arguments.text("format"), subject) if arguments.flag("format") else None
     with call.open_store() as store, call.progress("reading logs", in_bytes=True) as progress:
         found = Found(

@@ -17,6 +17,7 @@ _NAME_WIDTH = 60
 
 
 def _tree(call: Call, arguments: Arguments) -> None:
+    call.check_form(arguments, "null")
     named = arguments.maybe("SESSION")
     with call.open_store() as store, call.progress("reading logs", in_bytes=True) as progress:
         session = None if named is None else call.session(store, named)

@@ -140,3 +140,8 @@ def test_the_help_of_a_verb_says_what_its_json_is(q4):
             "--json" in q4.ok(*verb.split(), "--help").out and "a JSON object a line" in q4.ok(*verb.split(), "-h").out
         )
     assert "Print one JSON document" in q4.ok("find", "--help").out
+
+
+@pytest.mark.parametrize("words", [("find",), ("artifact", "list", "q4"), ("du",), ("tree",)])
+def test_what_prints_text_is_not_json_too(q4, words):
+    assert "--null prints text" in q4.fails(2, *words, "-z", "--json")
