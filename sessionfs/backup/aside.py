@@ -6,6 +6,7 @@ import contextlib
 
 from sessionfs.errors import Corrupt, NotFound, from_os_error
 from sessionfs.store import forks
+from sessionfs.store.deleted import new_place
 from sessionfs.store.store import Store
 
 
@@ -21,7 +22,7 @@ def set_aside(store: Store, session_id: str) -> str:
         session = store.session(session_id)
         with session.writing():
             forks.keep_beginnings(store, session)
-    place = store.layout.trashed(session_id, store.clock())
+    place = new_place(store, session_id)
     try:
         store.disk.rename(store.layout.session(session_id), place)
         store.disk.sync_directory(store.layout.trash)

@@ -11,7 +11,7 @@ from sessionfs.durable.publish import make_directory, sync_name
 from sessionfs.errors import from_os_error
 from sessionfs.log.framing import written_type
 from sessionfs.log.lines import last_line
-from sessionfs.store.layout import Layout
+from sessionfs.store.layout import Layout, parse_trashed
 
 if TYPE_CHECKING:
     from sessionfs.store.store import Store
@@ -35,7 +35,6 @@ def move_to_trash(store: Store, session_id: str) -> str:
     """
     disk, layout = store.disk, store.layout
     path = layout.log(session_id)
-    target = layout.trashed(session_id, store.clock())
     try:
         try:
             fd = disk.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -46,6 +45,7 @@ def move_to_trash(store: Store, session_id: str) -> str:
             in_place = disk.status_at(path)
             if in_place is None or in_place[:2] != disk.identity(fd) or written_type(last_line(disk, fd)) != _TYPE:
                 return _newest(store, session_id)
+            target = new_place(store, session_id)
             try:
                 disk.rename(layout.session(session_id), target)
             except FileNotFoundError:  # a copy of a store may lack empty directories
@@ -61,6 +61,19 @@ def move_to_trash(store: Store, session_id: str) -> str:
     except OSError as failure:
         raise from_os_error(failure, f"move session {session_id} to the trash") from failure
     return target
+
+
+def new_place(store: Store, session_id: str) -> str:
+    """Return where a session goes in the trash: later than all others of its id, whatever the clock says.
+
+    A clock can stand still between two deletions, as that of the mount does for milliseconds, or go back.
+
+    Raises:
+        Error: The trash cannot be read.
+    """
+    parsed = map(parse_trashed, trashed(store.disk, store.layout))
+    times_ns = [one[1] for one in parsed if one is not None and one[0] == session_id]
+    return store.layout.trashed(session_id, max([store.clock(), *(time_ns + 1 for time_ns in times_ns)]))
 
 
 def _newest(store: Store, session_id: str) -> str:

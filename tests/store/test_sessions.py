@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from sessionfs.errors import Conflict, Corrupt, InvalidInput, NotFound, Unsuppor
 from sessionfs.fsck import check
 from sessionfs.log import CorruptLog
 from sessionfs.sessions import Status
-from sessionfs.store.deleted import move_to_trash
+from sessionfs.store.deleted import move_to_trash, trashed_logs
 from sessionfs.store.store import Store
 
 
@@ -312,6 +313,18 @@ def test_who_deletes_does_not_take_away_what_others_made_in_its_place(store, ses
     assert [node.name for _, node in Store(path).session("x").tree.walk()] == ["new"]
     put(other.session("x"), "newer")
     assert store.session("x").info().artifact_count == 2
+
+
+@pytest.mark.parametrize("times_ns", [(5, 5, 5), (7, 6, 5)])
+def test_sessions_of_one_id_are_in_the_trash_in_the_order_of_their_deletion(path, times_ns):
+    """Also by a clock that stands still, as that of a mount does for milliseconds, or goes back."""
+    reasons = ["first", "second", "third"]
+    for reason, time_ns in zip(reasons, times_ns, strict=True):
+        store = Store(path, clock=itertools.repeat(time_ns).__next__)
+        store.create_session(session_id="x")
+        store.delete_session("x", reason)
+    logs = trashed_logs(store.disk, store.layout, "x")
+    assert [json.loads(Path(log).read_text().splitlines()[-1])["data"]["reason"] for log in logs] == reasons
 
 
 def test_a_session_is_deleted_also_where_a_copy_has_no_trash(store, session, path):
