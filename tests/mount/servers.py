@@ -59,16 +59,20 @@ class Mount:
         assert line.startswith("mounted "), line + self.process.stderr.read()
 
     @contextlib.contextmanager
-    def held(self, ask: Callable[[], object]) -> Iterator[None]:
+    def held(self, ask: Callable[[Path], object]) -> Iterator[None]:
         """Stop the server while the context lasts; on leaving it, *ask* the mount something, and let it go on.
 
         So the question comes before the server, and the kernel, can have heard of what was done meanwhile.
+
+        Args:
+            ask: Gets a path of the artifacts. The kernel knows where that leads: nothing above them is asked for.
         """
         failures: list[Exception] = []
+        fd = os.open(self.artifacts, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
         def asking() -> None:
             try:
-                ask()
+                ask(Path(f"/proc/self/fd/{fd}"))
             except Exception as failure:
                 failures.append(failure)
 
@@ -80,7 +84,9 @@ class Mount:
             assert eventually(lambda: _waits_for_answer(asker))
         finally:
             self.process.send_signal(signal.SIGCONT)
-        asker.join()
+            if asker.ident is not None:
+                asker.join()
+            os.close(fd)
         if failures:
             raise failures[0]
 

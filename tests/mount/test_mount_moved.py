@@ -26,10 +26,14 @@ def append(path: Path, text: str) -> None:
 
 @pytest.fixture
 def there(mounted: Mount) -> sessionfs.Artifacts:
-    """The artifacts as another process has them: ``f``, and ``d`` with ``d/f``; the kernel knows all of them."""
+    """The artifacts as another process has them: ``f``, and ``d`` with ``d/f``; the kernel knows all of them.
+
+    And that there is no ``renamed`` and no ``d/h``, so that it looks up nothing before it asks what it was told to.
+    """
     (mounted.artifacts / "f").write_text("one")
     (mounted.artifacts / "d").mkdir()
     (mounted.artifacts / "d/f").write_text("one")
+    assert not any((mounted.artifacts / name).exists() for name in ("renamed", "d/h"))
     return sessionfs.open(mounted.store_path, background_sync=False).sessions["one"].artifacts
 
 
@@ -60,7 +64,7 @@ def contents(there: sessionfs.Artifacts, mounted: Mount) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("move", [move_file, replace_file])
 def test_a_file_that_is_opened(mounted: Mount, there: sessionfs.Artifacts, move: Move) -> None:
-    with mounted.held(lambda: append(mounted.artifacts / "f", " and three")):
+    with mounted.held(lambda here: append(here / "f", " and three")):
         move(there)
     moved = {"moved": b"one"} if move is move_file else {}
     assert contents(there, mounted) == {"d/f": b"one", "f": b"two and three", **moved}
@@ -68,7 +72,7 @@ def test_a_file_that_is_opened(mounted: Mount, there: sessionfs.Artifacts, move:
 
 @pytest.mark.parametrize("move", [move_file, replace_file])
 def test_a_file_that_is_cut_off_by_name(mounted: Mount, there: sessionfs.Artifacts, move: Move) -> None:
-    with mounted.held(lambda: os.truncate(mounted.artifacts / "f", 1)):
+    with mounted.held(lambda here: os.truncate(here / "f", 1)):
         move(there)
     moved = {"moved": b"one"} if move is move_file else {}
     assert contents(there, mounted) == {"d/f": b"one", "f": b"t", **moved}
@@ -77,10 +81,10 @@ def test_a_file_that_is_cut_off_by_name(mounted: Mount, there: sessionfs.Artifac
 @pytest.mark.parametrize("move", [move_file, replace_file])
 def test_a_file_whose_mode_and_attributes_are_set(mounted: Mount, there: sessionfs.Artifacts, move: Move) -> None:
     path = mounted.artifacts / "f"
-    with mounted.held(lambda: os.chmod(path, 0o600)):
+    with mounted.held(lambda here: os.chmod(here / "f", 0o600)):
         move(there)
     assert there["f"].mode & 0o777 == 0o600 and path.stat().st_mode & 0o777 == 0o600
-    with mounted.held(lambda: os.setxattr(path, b"user.k", b"v")):
+    with mounted.held(lambda here: os.setxattr(here / "f", b"user.k", b"v")):
         there.put("f", "another")
         there.delete("f")
         there.put("f", "a third")
@@ -89,8 +93,8 @@ def test_a_file_whose_mode_and_attributes_are_set(mounted: Mount, there: session
 
 @pytest.mark.parametrize("move", [move_file, replace_file])
 def test_a_file_that_is_renamed(mounted: Mount, there: sessionfs.Artifacts, move: Move) -> None:
-    path, renamed = mounted.artifacts / "f", mounted.artifacts / "renamed"
-    with mounted.held(lambda: os.rename(path, renamed)):
+    renamed = mounted.artifacts / "renamed"
+    with mounted.held(lambda here: os.rename(here / "f", here / "renamed")):
         move(there)
     assert renamed.read_text() == "two"  # the kernel would keep what it had by the old name for an hour
     append(renamed, " and three")
@@ -103,39 +107,37 @@ def test_a_file_with_a_newer_version_that_is_renamed_while_somebody_has_it_open(
 ) -> None:
     path, renamed = mounted.artifacts / "f", mounted.artifacts / "renamed"
     with open(path) as file:
-        with mounted.held(lambda: os.rename(path, renamed)):
+        with mounted.held(lambda here: os.rename(here / "f", here / "renamed")):
             there.put("f", "newer")
         assert renamed.read_text() == "newer"
         assert file.read() == "one"
 
 
 def test_a_directory_that_is_renamed(mounted: Mount, there: sessionfs.Artifacts) -> None:
-    with mounted.held(lambda: os.rename(mounted.artifacts / "d", mounted.artifacts / "renamed")):
+    with mounted.held(lambda here: os.rename(here / "d", here / "renamed")):
         move_directory(there)
     (mounted.artifacts / "renamed/h").write_text("three")
     assert contents(there, mounted) == {"f": b"one", "moved/f": b"one", "renamed/g": b"two", "renamed/h": b"three"}
 
 
 def test_a_directory_in_which_something_is_made_and_removed(mounted: Mount, there: sessionfs.Artifacts) -> None:
-    directory = mounted.artifacts / "d"
-    with mounted.held(lambda: (directory / "h").write_text("three")):
+    with mounted.held(lambda here: (here / "d" / "h").write_text("three")):
         move_directory(there)
     assert contents(there, mounted) == {"f": b"one", "moved/f": b"one", "d/g": b"two", "d/h": b"three"}
 
 
 def test_what_is_in_a_directory_that_was_moved(mounted: Mount, there: sessionfs.Artifacts) -> None:
-    with fails_with(errno.ENOENT), mounted.held(lambda: os.unlink(mounted.artifacts / "d/f")):
+    with fails_with(errno.ENOENT), mounted.held(lambda here: os.unlink(here / "d/f")):
         move_directory(there)
     assert contents(there, mounted) == {"f": b"one", "moved/f": b"one", "d/g": b"two"}
 
 
 def test_a_file_that_was_not_there(mounted: Mount, there: sessionfs.Artifacts) -> None:
-    path = mounted.artifacts / "new"
-    assert not path.exists()  # the kernel keeps that too
-    with mounted.held(lambda: append(path, " and here")):
+    assert not (mounted.artifacts / "new").exists()  # the kernel keeps that too
+    with mounted.held(lambda here: append(here / "new", " and here")):
         there.put("new", "there")
     assert not (mounted.artifacts / "exclusive").exists()
-    with fails_with(errno.EEXIST), mounted.held(lambda: (mounted.artifacts / "exclusive").touch(exist_ok=False)):
+    with fails_with(errno.EEXIST), mounted.held(lambda here: (here / "exclusive").touch(exist_ok=False)):
         there.put("exclusive", "there")
     assert contents(there, mounted) == {"f": b"one", "d/f": b"one", "new": b"there and here", "exclusive": b"there"}
 
