@@ -20,3 +20,9 @@ class Stores:
             cls.directory = tempfile.TemporaryDirectory()
             Store.create(f"{cls.directory.name}/s")
         return f"{cls.directory.name}/s"
+
+    @classmethod
+    def opened(cls):
+        """Return it with a clock and inode numbers that are the same each time."""
+        inos, clock = itertools.count(1 << 51), itertools.count(1_795_214_641_000_000_000, 1_000_000)
+        return Store(cls.path(), clock=clock.__next__, make_ino=inos.__next__)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from ongoing import Ongoing
 from stores import Stores
 from test_restoring_machine import contents, names, paths, what_is
 
@@ -23,18 +24,6 @@ from sessionfs.travel.undo import RestsOnUndone, redo, undo
 operations = st.integers(0, 3)
 keys = st.sampled_from("abc")
 counts = st.integers(1, 3)
-
-
-class Ongoing:
-    """An operation to which something is added now and then."""
-
-    first = None
-
-    def find(self, log):
-        return self.first
-
-    def note(self, log, seq):
-        self.first = seq if self.first is None else self.first
 
 
 @dataclass
@@ -144,8 +133,7 @@ class Artifacts(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        inos, clock = itertools.count(1 << 51), itertools.count(1_795_214_641_000_000_000, 1_000_000)
-        self.store = Store(Stores.path(), clock=clock.__next__, make_ino=inos.__next__)
+        self.store = Stores.opened()
         self.session = self.store.create_session(session_id=f"s{next(Stores.numbers)}")
         self.child = None
         self.going_on = [Ongoing() for _ in range(4)]

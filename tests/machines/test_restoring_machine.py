@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from contextlib import suppress
 
 from hypothesis import strategies as st
@@ -67,8 +66,7 @@ def below(artifacts, path):
 class Restoring(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
-        inos, clock = itertools.count(1 << 51), itertools.count(1_795_214_641_000_000_000, 1_000_000)
-        self.store = Store(Stores.path(), clock=clock.__next__, make_ino=inos.__next__)
+        self.store = Stores.opened()
         self.session = self.store.create_session(session_id=f"s{next(Stores.numbers)}")
         self.child = None
 

@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from ongoing import Ongoing
 
 import sessionfs
 from sessionfs.fsck import check
@@ -44,18 +45,6 @@ def types(session, start=0):
 def elsewhere(call, *arguments):
     """Do something as another task does, which is in no operation."""
     contextvars.Context().run(call, *arguments)
-
-
-class Ongoing:
-    """An operation to which something is added now and then."""
-
-    first = None
-
-    def find(self, log):
-        return self.first
-
-    def note(self, log, seq):
-        self.first = seq if self.first is None else self.first
 
 
 def faults(store):
